@@ -1,0 +1,42 @@
+# Needs Python 3.11 or newer, with venv, and make. Everything else is installed into .venv, from requirements.lock.
+
+PYTHON ?= python3
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+.PHONY: help demo test lint
+
+help:
+	@echo 'make demo   sign events, send them to a local endpoint, and show what became of each'
+	@echo 'make test   run the tests; floors 0 to 3 must be covered whole, branches too'
+	@echo 'make lint   check style, types, import floors, dependencies and the wheel'
+
+demo: .venv/ready
+	.venv/bin/rp-signing demo
+
+test: .venv/ready
+	.venv/bin/python -m pytest --cov
+
+lint: .venv/ready
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/deptry rp_signing
+	rm -rf build/wheel
+	.venv/bin/hatchling build --target wheel --directory build/wheel
+	.venv/bin/check-wheel-contents build/wheel
+
+# Two stamps: a changed lock makes the environment anew, so that nothing the lock no longer names stays behind;
+# a changed pyproject.toml installs just the package again, for its entry points.
+.venv/locked: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rp-signing needs Python 3.11 or newer; this is %s. Try: make PYTHON=python3.11" % sys.version.split()[0])'
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+.venv/ready: .venv/locked pyproject.toml
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

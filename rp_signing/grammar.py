@@ -1,0 +1,51 @@
+"""The one spelling of each field that travels (SPEC §4).
+
+Rule: each pattern stands here once. A text is matched whole: no spaces, no signs, no other digits than ASCII's, no line
+feed at its end.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["API_KEY", "KEY_ID", "MILLISECONDS", "NONCE", "SIGNATURE", "TIMESTAMP", "Rule", "mac_of", "spell_mac"]
+
+
+class Rule:
+    """The grammar of one field.
+
+    Attributes:
+        pattern: a regular expression, for the whole text.
+        shape: the same in words.
+    """
+
+    __slots__ = ("_fullmatch", "pattern", "shape")
+
+    def __init__(self, pattern: str, shape: str) -> None:
+        self.pattern = pattern
+        self.shape = shape
+        self._fullmatch = re.compile(pattern).fullmatch
+
+    def matches(self, text: object) -> bool:
+        """Tell whether this is the field's one spelling."""
+        return isinstance(text, str) and self._fullmatch(text) is not None
+
+
+API_KEY = Rule(r"rpx_(?:live|test)_[A-Za-z0-9_-]{4,120}", "rpx_live_ or rpx_test_ and 4 to 120 of A-Z a-z 0-9 _ -")
+KEY_ID = Rule(r"[0-9a-f]{16}", "16 lower-case hex digits")
+TIMESTAMP = Rule(r"[1-9][0-9]{9}", "ten digits, whole Unix seconds")
+MILLISECONDS = Rule(r"[1-9][0-9]{12}", "thirteen digits")
+NONCE = Rule(r"[A-Za-z0-9_-]{22,64}", "22 to 64 of A-Z a-z 0-9 _ -")
+SIGNATURE = Rule(r"sha256=[0-9a-f]{64}", "sha256= and 64 lower-case hex digits")
+
+
+def mac_of(signature: object) -> bytes | None:
+    """Give the 32 bytes of a signature, or None for what is none."""
+    if isinstance(signature, str) and SIGNATURE.matches(signature):
+        return bytes.fromhex(signature[len("sha256=") :])
+    return None
+
+
+def spell_mac(mac: bytes) -> str:
+    """Write a MAC (32 bytes) as a signature."""
+    return "sha256=" + mac.hex()

@@ -1,0 +1,219 @@
+"""HMAC of the signing input, and the only constant-time comparison of the package (SPEC §5, §6.2).
+
+Rule: `matches` is the one place where a received MAC meets a computed one.
+"""
+
+from __future__ import annotations
+
+import secrets as randomness
+import time
+from collections.abc import Callable, Iterable, Mapping
+from hashlib import sha256
+from hmac import compare_digest
+from math import floor
+from typing import Any
+
+from . import grammar, wire
+from .canonical import canonicalize
+from .errors import CanonicalizationError, Reason, VerificationError
+from .keys import ApiKey, Keyring, Secret
+
+__all__ = ["Signer", "matches", "sign_event", "verify_event"]
+
+
+def matches(secret: Secret, signing_input: bytes, mac: bytes) -> bool:
+    """Tell, in constant time, whether a MAC (32 bytes) is this secret's of the signing input (SPEC VER-7)."""
+    return compare_digest(secret.mac(signing_input), mac)
+
+
+class Signer:
+    """Signs requests (SPEC §4, §5). Its repr shows ids alone.
+
+    Args:
+        api_key: the text.
+        secret: a `Secret`, or its text.
+        clock: gives Unix seconds; `time.time` when None.
+        nonce: gives a fresh nonce, 22 to 64 of ``A-Z a-z 0-9 _ -``; 16 random bytes in base64url when None.
+
+    Attributes:
+        api_key_id: 16 hex digits.
+        key_id: 16 hex digits.
+
+    Raises:
+        ValueError: the api key or the secret breaks a rule of SPEC §8; the message says which.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str,
+        secret: Secret | str,
+        clock: Callable[[], float] | None = None,
+        nonce: Callable[[], str] | None = None,
+    ) -> None:
+        entry = ApiKey(api_key, [secret])
+        self._api_key = api_key
+        self._secret = next(iter(entry.secrets.values()))
+        self._clock = clock
+        self._nonce = nonce
+        self.api_key_id = entry.api_key_id
+        self.key_id = self._secret.key_id
+
+    def sign(self, body: bytes) -> dict[str, str]:
+        """Sign a body with a fresh timestamp and nonce.
+
+        Args:
+            body: the exact bytes that will be sent: JSON, not empty.
+
+        Returns:
+            The five headers, name → value.
+
+        Raises:
+            ValueError: the body is empty, or ``clock`` or ``nonce`` gave what no request may carry.
+            TypeError: the body is no bytes.
+        """
+        if type(body) is not bytes:
+            raise TypeError(f"the body must be the bytes that are sent, not {type(body).__name__}")
+        if not body:
+            raise ValueError("an empty body cannot be signed; only a POST with a JSON body can")
+        timestamp = str(floor((self._clock or time.time)()))
+        nonce = (self._nonce or _fresh_nonce)()
+        if not grammar.TIMESTAMP.matches(timestamp):
+            raise ValueError(f"the clock gave {timestamp}, which is no Unix time of ten digits")
+        if not grammar.NONCE.matches(nonce):
+            raise ValueError(f"nonce() must give {grammar.NONCE.shape}")
+        signing_input = wire.signing_input(
+            "request", self.api_key_id, self.key_id, timestamp, nonce, len(body), sha256(body).hexdigest()
+        )
+        return {
+            wire.API_KEY: self._api_key,
+            wire.KEY_ID: self.key_id,
+            wire.TIMESTAMP: timestamp,
+            wire.NONCE: nonce,
+            wire.SIGNATURE: grammar.spell_mac(self._secret.mac(signing_input)),
+        }
+
+    def __repr__(self) -> str:
+        return f"<Signer api key {self.api_key_id}, key {self.key_id}>"
+
+
+def sign_event(event: Mapping[str, Any], *, api_key: str, secret: Secret | str) -> dict[str, Any]:
+    """Give a new event with its ``integrity_signature`` (SPEC §5, INP-4).
+
+    Args:
+        event: a JSON object without that member.
+        api_key: the text.
+        secret: a `Secret`, or its text.
+
+    Raises:
+        ValueError: the event has the member already (SPEC EVS-4), or a key breaks a rule of SPEC §8.
+        CanonicalizationError: the event has no canonical form.
+    """
+    if type(event) is not dict:
+        raise CanonicalizationError(
+            Reason.VALUE_NOT_JSON, f"an event is a dict, not {type(event).__name__}; write dict(event)", ""
+        )
+    if wire.SIGNATURE_MEMBER in event:
+        raise ValueError(f"the event has {wire.SIGNATURE_MEMBER} already; sign it once, or take it out first")
+    entry = ApiKey(api_key, [secret])
+    key = next(iter(entry.secrets.values()))
+    signing_input = event_signing_input(canonicalize(event), entry.api_key_id, key.key_id)
+    return {**event, wire.SIGNATURE_MEMBER: grammar.spell_mac(key.mac(signing_input))}
+
+
+def verify_event(
+    event: Mapping[str, Any],
+    *,
+    keyring: Keyring,
+    api_key: str,
+    key_id: str | None = None,
+    at_rest: bool = False,
+    received_at: int | None = None,
+) -> str:
+    """Verify an event's ``integrity_signature`` (SPEC §6.2).
+
+    Args:
+        event: the event with that member, as it was parsed.
+        keyring: what is known of the api keys.
+        api_key: the text of the api key that it was received under.
+        key_id: 16 hex digits, where it was kept as evidence; without it each usable secret is tried.
+        at_rest: take retired secrets too, for what was received at or before their ``until`` (SPEC KEY-6).
+        received_at: Unix seconds; needed with ``at_rest`` for retired secrets to be taken.
+
+    Returns:
+        The key id that verified, 16 hex digits.
+
+    Raises:
+        VerificationError: ``api_key_unknown``, ``event_signature_missing``, ``event_signature_mismatch``,
+            ``key_id_unknown``, ``event_invalid``, or the reason why the event has no canonical form.
+    """
+    if type(event) is not dict:
+        raise VerificationError(Reason.EVENT_INVALID, f"an event is a JSON object, not {type(event).__name__}", "")
+    entry = keyring.find(api_key)
+    if entry is None:
+        raise VerificationError(Reason.API_KEY_UNKNOWN, "the api key of this event is not in the keyring")
+    unsigned = {name: value for name, value in event.items() if name != wire.SIGNATURE_MEMBER}
+    try:
+        covered = canonicalize(unsigned)
+    except CanonicalizationError as error:
+        raise VerificationError(error.reason, error.detail, error.pointer) from None
+    mac = event_mac(event)
+    return match_event(covered, mac, entry, usable_secrets(entry, key_id, at_rest, received_at))
+
+
+def event_mac(event: dict[str, Any]) -> bytes:
+    """Read the MAC (32 bytes) out of an event (SPEC EVS-1, EVS-2).
+
+    Raises:
+        VerificationError: ``event_signature_missing`` or ``event_signature_mismatch``.
+    """
+    pointer = "/" + wire.SIGNATURE_MEMBER
+    if wire.SIGNATURE_MEMBER not in event:
+        raise VerificationError(Reason.EVENT_SIGNATURE_MISSING, "the event carries no signature of its own", pointer)
+    mac = grammar.mac_of(event[wire.SIGNATURE_MEMBER])
+    if mac is None:
+        raise VerificationError(Reason.EVENT_SIGNATURE_MISMATCH, f"it must be {grammar.SIGNATURE.shape}", pointer)
+    return mac
+
+
+def match_event(covered: bytes, mac: bytes, entry: ApiKey, secrets: Iterable[Secret]) -> str:
+    """Give the id of the secret whose MAC of these canonical bytes this is (SPEC EVS-3).
+
+    Raises:
+        VerificationError: ``event_signature_mismatch``.
+    """
+    for secret in secrets:
+        if matches(secret, event_signing_input(covered, entry.api_key_id, secret.key_id), mac):
+            return secret.key_id
+    raise VerificationError(
+        Reason.EVENT_SIGNATURE_MISMATCH,
+        "the event was altered, or signed with a secret that is not active for this api key",
+        "/" + wire.SIGNATURE_MEMBER,
+    )
+
+
+def usable_secrets(
+    entry: ApiKey, key_id: str | None = None, at_rest: bool = False, received_at: int | None = None
+) -> list[Secret]:
+    """Give the secrets that may verify an event, newest first (SPEC KEY-5, KEY-6).
+
+    Raises:
+        VerificationError: ``key_id_unknown``, when the one that is named is not among them.
+    """
+    usable = dict(entry.secrets)
+    if at_rest and received_at is not None:
+        usable |= {old.secret.key_id: old.secret for old in entry.retired.values() if received_at <= old.until}
+    if key_id is None:
+        return list(usable.values())
+    if key_id not in usable:
+        raise VerificationError(Reason.KEY_ID_UNKNOWN, "no usable secret of this api key has this key id")
+    return [usable[key_id]]
+
+
+def event_signing_input(covered: bytes, api_key_id: str, key_id: str) -> bytes:
+    """Give the eight lines for an event's canonical bytes (SPEC §5)."""
+    return wire.signing_input("event", api_key_id, key_id, "-", "-", len(covered), sha256(covered).hexdigest())
+
+
+def _fresh_nonce() -> str:
+    return randomness.token_urlsafe(16)

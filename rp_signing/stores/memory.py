@@ -1,0 +1,134 @@
+"""Nonces of one process, in its memory (SPEC §7)."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from heapq import heappop, heappush
+from math import floor
+
+from ..errors import Reason, VerificationError
+from ..replay import Claim, Clock
+
+__all__ = ["MemoryNonceStore"]
+
+CAPACITY = 4_000_000
+"""Nonces that are held at the most unless told otherwise (SPEC WIN-7)."""
+
+_BUCKETS_A_CLAIM = 2
+# 60 bits are what an int holds in 32 bytes. `hash` of a str is SipHash under a key of this process: among a million
+# nonces in one second, a false "replayed" has the odds 1 : 10^12, and only against the sender's own requests.
+_HASH_BITS = (1 << 60) - 1
+
+
+class _Token:
+    """One claim's; spent by the release."""
+
+    __slots__ = ("claim",)
+
+    def __init__(self, claim: Claim) -> None:
+        self.claim: Claim | None = claim
+
+
+class MemoryNonceStore:
+    """Remembers nonces in this process: for one process, and lost with it.
+
+    Never evicts a live nonce. Refuses after a fork, since two processes cannot see each other's nonces; it cannot see
+    workers that were started apart. Its length is how many nonces it holds.
+
+    Args:
+        born: Unix seconds; every timestamp up to ``born + future`` is refused, because an earlier process could have
+            taken it. None: now. 0 states that nothing was accepted earlier (a first start, tests).
+        capacity: how many nonces are held at the most.
+        share: how many of them one api key may hold; a quarter when None.
+
+    Raises:
+        ValueError: an argument makes no sense.
+    """
+
+    waits = False
+
+    def __init__(self, *, born: float | None = None, capacity: int = CAPACITY, share: int | None = None) -> None:
+        if capacity < 1 or (share is not None and not 1 <= share <= capacity):
+            raise ValueError("capacity must be 1 or more, and share between 1 and capacity")
+        self._born = floor(time.time() if born is None else born)
+        self._capacity = capacity
+        self._share = share or max(1, capacity // 4)
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+        self._buckets: dict[int, dict[str, set[int]]] = {}  # timestamp → api key id → nonces
+        self._seconds: list[int] = []  # a heap of the buckets' timestamps
+        self._held: dict[str, int] = {}  # api key id → live nonces
+        self._size = 0
+        self._forgotten_through = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def claim(self, claim: Claim, clock: Clock) -> _Token:
+        """Use the nonce up (`rp_signing.replay.NonceStore.claim`, which says what is raised)."""
+        if os.getpid() != self._process:
+            raise VerificationError(
+                Reason.REPLAY_STORE_UNAVAILABLE,
+                "this process was forked from the one that holds the nonces; several processes need a shared store",
+            )
+        nonce = hash(claim.nonce) & _HASH_BITS
+        with self._lock:
+            now = claim.judge_again(clock)
+            self._forget(claim, now)
+            claim.window.judge_memory(claim.timestamp, self._forgotten_through, now)
+            claim.window.judge_birth(claim.timestamp, self._born, now)
+            if nonce in self._buckets.get(claim.timestamp, {}).get(claim.api_key_id, ()):
+                raise VerificationError(Reason.REPLAYED, "this nonce was used before: an earlier copy arrived")
+            self._refuse_if_full(claim, now)
+            self._remember(claim, nonce)
+        return _Token(claim)
+
+    def release(self, claim: Claim, token: _Token) -> None:
+        """Give a nonce back (`rp_signing.replay.NonceStore.release`)."""
+        with self._lock:
+            if token.claim is None:
+                return
+            token.claim = None
+            nonces = self._buckets.get(claim.timestamp, {}).get(claim.api_key_id, set())
+            nonce = hash(claim.nonce) & _HASH_BITS
+            if nonce in nonces:
+                nonces.remove(nonce)
+                self._held[claim.api_key_id] -= 1
+                self._size -= 1
+
+    def _remember(self, claim: Claim, nonce: int) -> None:
+        bucket = self._buckets.get(claim.timestamp)
+        if bucket is None:
+            bucket = self._buckets[claim.timestamp] = {}
+            heappush(self._seconds, claim.timestamp)
+        bucket.setdefault(claim.api_key_id, set()).add(nonce)
+        self._held[claim.api_key_id] = self._held.get(claim.api_key_id, 0) + 1
+        self._size += 1
+
+    def _forget(self, claim: Claim, now: int) -> None:
+        """Drop the oldest buckets that can no longer be taken, a few at a time so that no claim waits long."""
+        for _ in range(_BUCKETS_A_CLAIM):
+            if not self._seconds or not claim.window.may_forget(self._seconds[0], now):
+                return
+            oldest = heappop(self._seconds)
+            self._forgotten_through = max(self._forgotten_through, oldest)
+            for api_key_id, nonces in self._buckets.pop(oldest).items():
+                self._size -= len(nonces)
+                self._held[api_key_id] -= len(nonces)
+                if not self._held[api_key_id]:
+                    del self._held[api_key_id]
+
+    def _refuse_if_full(self, claim: Claim, now: int) -> None:
+        if self._size >= self._capacity:
+            reason, who = Reason.REPLAY_STORE_FULL, "the nonce store"
+        elif self._held.get(claim.api_key_id, 0) >= self._share:
+            reason, who = Reason.REPLAY_KEY_FULL, "this api key's share of the nonce store"
+        else:
+            return
+        raise VerificationError(
+            reason,
+            f"{who} is full, and a live nonce is never dropped",
+            retry_after=max(1, self._seconds[0] + claim.window.past + 1 - now),
+        )

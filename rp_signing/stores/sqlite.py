@@ -1,0 +1,184 @@
+"""Nonces in a SQLite file: for several processes on one machine, and through restarts (SPEC §7)."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+import threading
+import time
+from math import floor
+from pathlib import Path
+
+from ..errors import Reason, StoreError, VerificationError
+from ..replay import Claim, Clock
+
+__all__ = ["SQLiteNonceStore", "claim_within", "create_tables", "failure_reason", "open_database"]
+
+BUSY_SECONDS = 5.0
+"""Seconds that a claim waits for another process's write before the store counts as unavailable."""
+
+_ROWS_A_CLAIM = 10_000
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS rp_nonce (
+    timestamp INTEGER NOT NULL, api_key_id TEXT NOT NULL, nonce TEXT NOT NULL, token INTEGER NOT NULL,
+    PRIMARY KEY (timestamp, api_key_id, nonce)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rp_forgotten (
+    api_key_id TEXT NOT NULL PRIMARY KEY, through INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rp_nonce_store (
+    only INTEGER NOT NULL PRIMARY KEY CHECK (only = 1), born INTEGER NOT NULL) STRICT;
+"""
+
+
+class SQLiteNonceStore:
+    """Remembers nonces in a file that several processes of one machine may share.
+
+    What was acknowledged survives the death of a process and, by ``synchronous=FULL``, of the machine. Refuses after a
+    fork: make one store in each process.
+
+    Args:
+        path: the file; made, and born then, where there is none.
+        born: Unix seconds for a file that has to be made: every timestamp up to ``born + future`` is refused, because
+            a file that was lost could have taken it. None: now. 0 states that nothing was accepted earlier.
+
+    Raises:
+        StoreError: the file cannot be opened or made.
+    """
+
+    waits = True
+
+    def __init__(self, path: str | os.PathLike[str], born: float | None = None) -> None:
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+        self._database = open_database(path)
+        try:
+            create_tables(self._database, floor(time.time() if born is None else born))
+        except sqlite3.Error as error:
+            self._database.close()
+            raise StoreError(f"no nonce store can be made in {os.fspath(path)}: {error}") from error
+
+    def claim(self, claim: Claim, clock: Clock) -> int:
+        """Use the nonce up (`rp_signing.replay.NonceStore.claim`, which says what is raised)."""
+        if os.getpid() != self._process:
+            raise VerificationError(
+                Reason.REPLAY_STORE_UNAVAILABLE, "this process was forked from the one that opened the store"
+            )
+        try:
+            with self._lock, Transaction(self._database):
+                return claim_within(self._database, claim, clock)
+        except sqlite3.Error as error:
+            raise VerificationError(failure_reason(error), f"SQLite: {error}") from error
+
+    def release(self, claim: Claim, token: int) -> None:
+        """Give a nonce back (`rp_signing.replay.NonceStore.release`)."""
+        try:
+            with self._lock, Transaction(self._database):
+                self._database.execute(
+                    "DELETE FROM rp_nonce WHERE timestamp = ? AND api_key_id = ? AND nonce = ? AND token = ?",
+                    (claim.timestamp, claim.api_key_id, claim.nonce, token),
+                )
+        except sqlite3.Error as error:
+            raise StoreError(f"the nonce could not be released: {error}") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def __len__(self) -> int:
+        with self._lock:
+            row = self._database.execute("SELECT count(*) FROM rp_nonce").fetchone()
+        return int(row[0])
+
+
+class Transaction:
+    """``BEGIN IMMEDIATE`` to ``COMMIT``, or ``ROLLBACK``: nothing comes between what is read and what is written."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def __enter__(self) -> None:
+        self._database.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            try:
+                self._database.execute("COMMIT")
+                return
+            except sqlite3.Error:
+                self._database.rollback()
+                raise
+        self._database.rollback()
+
+
+def open_database(path: str | os.PathLike[str]) -> sqlite3.Connection:
+    """Open a file for one writer at a time and any number of processes: WAL, ``synchronous=FULL``.
+
+    Raises:
+        StoreError: it cannot be opened.
+    """
+    try:
+        database = sqlite3.connect(Path(path), timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+    except sqlite3.Error as error:
+        raise StoreError(f"{os.fspath(path)} cannot be opened: {error}") from error
+    return database
+
+
+def create_tables(database: sqlite3.Connection, born: int) -> None:
+    """Make the tables where there are none; `born` (Unix seconds) counts only then."""
+    with Transaction(database):
+        for statement in _TABLES.split(";"):
+            database.execute(statement)
+        database.execute("INSERT OR IGNORE INTO rp_nonce_store (only, born) VALUES (1, ?)", (born,))
+
+
+def claim_within(database: sqlite3.Connection, claim: Claim, clock: Clock) -> int:
+    """Use the nonce up inside the caller's open transaction (`rp_signing.replay.NonceStore.claim`).
+
+    The write lock is held, so the clock that is read here is the one of the claim.
+    """
+    now = claim.judge_again(clock)
+    _forget(database, claim, now)
+    through = database.execute("SELECT through FROM rp_forgotten WHERE api_key_id = ?", (claim.api_key_id,)).fetchone()
+    born = database.execute("SELECT born FROM rp_nonce_store").fetchone()
+    if born is None:
+        raise VerificationError(Reason.REPLAY_STORE_UNAVAILABLE, "the store has lost its record of when it was born")
+    claim.window.judge_memory(claim.timestamp, through[0] if through else 0, now)
+    claim.window.judge_birth(claim.timestamp, born[0], now)
+    token = secrets.randbits(63)
+    added = database.execute(
+        "INSERT OR IGNORE INTO rp_nonce (timestamp, api_key_id, nonce, token) VALUES (?, ?, ?, ?)",
+        (claim.timestamp, claim.api_key_id, claim.nonce, token),
+    )
+    if added.rowcount != 1:
+        raise VerificationError(Reason.REPLAYED, "this nonce was used before: an earlier copy arrived")
+    return token
+
+
+def failure_reason(error: sqlite3.Error) -> Reason:
+    """Tell a full disk from every other failure."""
+    full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    return Reason.REPLAY_STORE_FULL if full else Reason.REPLAY_STORE_UNAVAILABLE
+
+
+def _forget(database: sqlite3.Connection, claim: Claim, now: int) -> None:
+    """Drop what can no longer be taken, a few rows at a time; what is dropped is remembered first (SPEC WIN-5)."""
+    last = now - claim.window.past - 1
+    doomed = database.execute(
+        "SELECT api_key_id, timestamp FROM rp_nonce WHERE timestamp <= ? ORDER BY timestamp LIMIT ?",
+        (last, _ROWS_A_CLAIM),
+    ).fetchall()
+    if not doomed:
+        return
+    database.executemany(
+        "INSERT INTO rp_forgotten (api_key_id, through) VALUES (?, ?)"
+        " ON CONFLICT (api_key_id) DO UPDATE SET through = max(through, excluded.through)",
+        dict(doomed).items(),  # ordered by timestamp: the last one of each api key stays
+    )
+    database.execute(
+        "DELETE FROM rp_nonce WHERE (timestamp, api_key_id, nonce) IN"
+        " (SELECT timestamp, api_key_id, nonce FROM rp_nonce WHERE timestamp <= ? ORDER BY timestamp LIMIT ?)",
+        (last, _ROWS_A_CLAIM),
+    )

@@ -1,0 +1,323 @@
+"""The gate: the order of verification, here and nowhere else (SPEC §6.1)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from hashlib import sha256
+from inspect import isawaitable
+from math import floor
+from typing import Any, NamedTuple
+
+from . import wire
+from .canonical import DEFAULT_LIMIT, canonicalize, parse
+from .errors import CanonicalizationError, Reason, VerificationError
+from .keys import ApiKey, Keyring, Secret
+from .replay import FUTURE, PAST, Claim, Clock, NonceStore, Window
+from .signing import matches
+
+__all__ = ["Unsigned", "Verified", "Verifier"]
+
+MAX_RESERIALIZED = 65_536
+"""Bytes of a body that `accept_reserialized` is tried on at the most (SPEC §6.1)."""
+
+
+class Unsigned(NamedTuple):
+    """An unsigned request of a known api key that does not require a signature (SPEC EVT-7).
+
+    Attributes:
+        api_key_id: 16 hex digits.
+        live: True for a live api key, False for a test one.
+    """
+
+    api_key_id: str
+    live: bool
+
+
+class Verified:
+    """A request that was signed by a holder of the secret, is fresh, and was taken once.
+
+    Attributes:
+        payload: the parsed body, the one reading of it.
+        claim: the `Claim`: every field of the signing input, and the evidence.
+    """
+
+    __slots__ = ("_nonces", "_token", "claim", "payload")
+
+    def __init__(self, payload: Any, claim: Claim, nonces: NonceStore, token: Any) -> None:
+        self.payload = payload
+        self.claim = claim
+        self._nonces = nonces
+        self._token = token
+
+    @property
+    def api_key_id(self) -> str:
+        """16 hex digits."""
+        return self.claim.api_key_id
+
+    @property
+    def key_id(self) -> str:
+        """The id of the secret that verified, 16 hex digits."""
+        return self.claim.key_id
+
+    @property
+    def timestamp(self) -> int:
+        """When it was signed, Unix seconds by the sender's clock."""
+        return self.claim.timestamp
+
+    @property
+    def nonce(self) -> str:
+        """22 to 64 characters."""
+        return self.claim.nonce
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what the MAC covers, 64 hex digits."""
+        return self.claim.digest
+
+    @property
+    def reserialized(self) -> bool:
+        """True when not the received bytes but their canonical form verified."""
+        return self.claim.reserialized
+
+    @property
+    def live(self) -> bool:
+        """True for a live api key, False for a test one."""
+        return self.claim.live
+
+    def release(self) -> None:
+        """Give the nonce back, once: only for a write that is known not to have happened, never after a timeout.
+
+        Raises:
+            StoreError: the store cannot be reached; the claim stands.
+        """
+        if self._token is not None:
+            self._nonces.release(self.claim, self._token)
+            self._token = None
+
+    async def arelease(self) -> None:
+        """Do what `release` does, without holding up the event loop."""
+        if self._token is not None:
+            await _called(self._nonces, self._nonces.release, self.claim, self._token)
+            self._token = None
+
+    def __repr__(self) -> str:
+        return f"<Verified api key {self.api_key_id}, key {self.key_id}, timestamp {self.timestamp}>"
+
+
+class Verifier:
+    """Verifies signed requests. Holds no state of its own; safe to share between threads.
+
+    Args:
+        keyring: the api keys that are taken.
+        nonces: where nonces are remembered; every server that takes these api keys must share it. None for a door
+            that calls `check` or `admit` and claims in a transaction of its own.
+        past: seconds that a timestamp may lie in the past.
+        future: seconds that a timestamp may lie in the future.
+        max_body: bytes; a longer body is refused before anything else.
+        accept_reserialized: for receivers behind a gateway that rewrites JSON: try the canonical form too.
+        clock: gives Unix seconds; `time.time` when None.
+
+    Raises:
+        ValueError, TypeError: an argument makes no sense; the message says which.
+    """
+
+    def __init__(
+        self,
+        keyring: Keyring,
+        *,
+        nonces: NonceStore | None,
+        past: int = PAST,
+        future: int = FUTURE,
+        max_body: int = DEFAULT_LIMIT,
+        accept_reserialized: bool = False,
+        clock: Clock | None = None,
+    ) -> None:
+        if not isinstance(keyring, Keyring):
+            raise TypeError("keyring must be a Keyring; make one with Keyring.of({api_key: [secret]})")
+        for name, number in (("past", past), ("future", future), ("max_body", max_body)):
+            if type(number) is not int or number < 0:
+                raise ValueError(f"{name} must be an int, 0 or more")
+        self._keyring = keyring
+        self._nonces = nonces
+        self._window = Window(past, future)
+        self._max_body = max_body
+        self._accept_reserialized = accept_reserialized
+        self._clock = clock
+
+    def verify(self, headers: wire.Headers, body: bytes) -> Verified:
+        """Verify a request and use its nonce up (SPEC §6.1, steps 1 to 11).
+
+        Args:
+            headers: all headers of the request; a mapping or (name, value) pairs, str or bytes.
+            body: the exact bytes that were received.
+
+        Raises:
+            VerificationError: it is refused; ``.reason`` says why.
+            TypeError: the body is no bytes, the headers are no headers, or the store is for `averify`.
+        """
+        nonces = self._store()
+        claim, payload = self._judge(headers, body)
+        try:
+            token = nonces.claim(claim, self._now)
+        except VerificationError:
+            raise
+        except Exception as error:
+            raise _store_failed(error) from error
+        if isawaitable(token):
+            token.close()  # type: ignore[attr-defined]  # a coroutine, never run
+            raise TypeError("this nonce store is asynchronous; call averify")
+        return Verified(payload, claim, nonces, token)
+
+    async def averify(self, headers: wire.Headers, body: bytes) -> Verified:
+        """Do what `verify` does, without holding up the event loop while the store works."""
+        nonces = self._store()
+        claim, payload = self._judge(headers, body)
+        try:
+            token = await _called(nonces, nonces.claim, claim, self._now)
+        except VerificationError:
+            raise
+        except Exception as error:
+            raise _store_failed(error) from error
+        return Verified(payload, claim, nonces, token)
+
+    def check(self, headers: wire.Headers, body: bytes, now: float | None = None) -> Claim:
+        """Be the gate without the parse and without the claim (SPEC §6.1, steps 1 to 8).
+
+        Args:
+            headers: as in `verify`.
+            body: as in `verify`.
+            now: Unix seconds; the clock's when None.
+
+        Returns:
+            What must now be claimed.
+
+        Raises:
+            VerificationError: it is refused; ``.reason`` says why.
+            TypeError: the body is no bytes, or the headers are no headers.
+        """
+        outcome = self.admit(headers, body, now)
+        if isinstance(outcome, Unsigned):
+            raise _unsigned()
+        return outcome
+
+    def admit(self, headers: wire.Headers, body: bytes, now: float | None = None) -> Claim | Unsigned:
+        """Be the gate of a door that takes unsigned requests too, where the api key allows it (SPEC EVT-7).
+
+        Args and errors are those of `check`; `Unsigned` is returned where no signature is there and none is required.
+        """
+        if type(body) is not bytes:
+            body = _bytes_of(body)
+        if len(body) > self._max_body:
+            raise VerificationError(
+                Reason.PAYLOAD_TOO_LARGE, f"the body has {len(body):,} bytes, the limit is {self._max_body:,}"
+            )
+        fields = wire.read_headers(headers)
+        entry = self._keyring.find(fields.api_key)
+        if entry is None:
+            raise VerificationError(
+                Reason.API_KEY_UNKNOWN, "the api key is not known here: mistyped, or of another environment?"
+            )
+        if isinstance(fields, wire.UnsignedFields):
+            if entry.require_signature:
+                raise _unsigned()
+            return Unsigned(entry.api_key_id, entry.live)
+        claim = self._match(fields, entry, body)
+        self._window.judge(claim.timestamp, floor(self._now() if now is None else now))
+        return claim
+
+    def _match(self, fields: wire.SignedFields, entry: ApiKey, body: bytes) -> Claim:
+        """Find the secret that signed (SPEC §6.1, steps 6 and 7)."""
+        candidates = _candidates(fields, entry)
+        claim = self._try(fields, entry, candidates, body, reserialized=False)
+        if claim is None and self._accept_reserialized and len(body) <= MAX_RESERIALIZED:
+            try:
+                claim = self._try(fields, entry, candidates, canonicalize(parse(body)), reserialized=True)
+            except CanonicalizationError:
+                claim = None
+        if claim is None:
+            raise VerificationError(
+                Reason.SIGNATURE_MISMATCH,
+                "no active secret of this api key gives this signature over the headers and the bytes received",
+            )
+        return claim
+
+    def _try(
+        self, fields: wire.SignedFields, entry: ApiKey, candidates: list[Secret], covered: bytes, *, reserialized: bool
+    ) -> Claim | None:
+        digest = sha256(covered).hexdigest()
+        signing_input = wire.signing_input(
+            "request", entry.api_key_id, fields.key_id, fields.timestamp, fields.nonce, len(covered), digest
+        )
+        mac = bytes.fromhex(fields.signature[7:])
+        for secret in candidates:
+            if matches(secret, signing_input, mac):
+                return Claim(
+                    entry.api_key_id,
+                    fields.key_id,
+                    int(fields.timestamp),
+                    fields.nonce,
+                    len(covered),
+                    digest,
+                    secret.key_id,
+                    fields.signature,
+                    reserialized,
+                    entry.live,
+                    self._window,
+                )
+        return None
+
+    def _judge(self, headers: wire.Headers, body: bytes) -> tuple[Claim, Any]:
+        claim = self.check(headers, body)
+        try:
+            return claim, parse(body, self._max_body)
+        except CanonicalizationError as error:
+            raise VerificationError(error.reason, error.detail, error.pointer) from None
+
+    def _store(self) -> NonceStore:
+        if self._nonces is None:
+            raise TypeError("this Verifier has no nonce store; give it nonces=, or call check")
+        return self._nonces
+
+    def _now(self) -> float:
+        return (self._clock or time.time)()
+
+
+def _candidates(fields: wire.SignedFields, entry: ApiKey) -> list[Secret]:
+    if fields.key_id is None:
+        return list(entry.secrets.values())
+    secret = entry.secrets.get(fields.key_id)
+    if secret is None:
+        raise VerificationError(
+            Reason.KEY_ID_UNKNOWN, f"no active secret of this api key has key id {fields.key_id}: retired, or another?"
+        )
+    return [secret]
+
+
+async def _called(nonces: NonceStore, step: Any, *arguments: Any) -> Any:
+    """Call a store's step: in a thread when it may wait, and awaited when it is asynchronous."""
+    if getattr(nonces, "waits", True) and not asyncio.iscoroutinefunction(step):
+        return await asyncio.to_thread(step, *arguments)
+    outcome = step(*arguments)
+    return await outcome if isawaitable(outcome) else outcome
+
+
+def _bytes_of(body: Any) -> bytes:
+    if isinstance(body, (bytes, bytearray, memoryview)):
+        return bytes(body)
+    raise TypeError(
+        f"the body is {type(body).__name__}, not bytes: hand in the raw bytes as they were received "
+        "(request.get_data() in Flask, request.body in Django, await request.body() in Starlette and FastAPI)"
+    )
+
+
+def _unsigned() -> VerificationError:
+    return VerificationError(
+        Reason.SIGNATURE_MISSING, "the request is not signed, and this api key requires that it is"
+    )
+
+
+def _store_failed(error: Exception) -> VerificationError:
+    return VerificationError(
+        Reason.REPLAY_STORE_UNAVAILABLE, f"the nonce store raised {type(error).__name__}; the request is refused"
+    )
