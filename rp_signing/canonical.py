@@ -1,31 +1,24 @@
 """JSON value → its one canonical byte string, and text → value, strictly (SPEC §3; RFC 8785, RFC 7493).
 
-Two paths write the same bytes. The exact path is the definition: one function, no JSON library's number or key
-order in it. The fast path asks orjson, and is left for the exact one whenever its output might differ; a check that
-is too careful costs time, one that is too lax would be a wrong byte.
+`rp_signing.exact` is the definition. Here orjson writes, and what it writes otherwise than RFC 8785 is mended in its
+output where that can be proved to be right; wherever it cannot, the exact path writes. A check that is too careful
+costs time, one that is too lax would be a wrong byte.
 """
 
 from __future__ import annotations
 
 import gc
-import marshal
 import re
-from enum import Enum
 from json import JSONDecodeError, JSONDecoder
-from json.encoder import encode_basestring
+from math import copysign
 from typing import Any, NoReturn
 
 import orjson
 
 from .errors import CanonicalizationError, Reason
+from .exact import MAX_DEPTH, MAX_INTEGER, Fault, write_exactly, write_number
 
 __all__ = ["DEFAULT_LIMIT", "MAX_DEPTH", "MAX_INTEGER", "canonicalize", "parse"]
-
-MAX_DEPTH = 64
-"""How many arrays and objects may stand in one another (SPEC CAN-10)."""
-
-MAX_INTEGER = 2**53 - 1
-"""The largest integer that survives every JSON implementation (SPEC CAN-7)."""
 
 DEFAULT_LIMIT = 1024 * 1024
 """Bytes that `parse` and a verifier read unless told otherwise (SPEC §10)."""
@@ -37,25 +30,6 @@ _OPTIONS = (
     | orjson.OPT_PASSTHROUGH_DATACLASS
     | orjson.OPT_PASSTHROUGH_DATETIME
 )
-
-# What orjson writes otherwise than RFC 8785, as it ends in the output: whole floats, and the exponents from 1e+16 to
-# 1e+20 and of 1e-6. Text can look the same; then the exact path is taken for nothing.
-_FOREIGN_NUMBER = re.compile(rb"\.0[,}\]]|e\+(?:1[6-9]|20)[,}\]]|e-6[,}\]]")
-
-_CURE = {
-    "Decimal": "write str(value), or float(value) where rounding is meant",
-    "datetime": 'write value.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")',
-    "date": "write value.isoformat()",
-    "time": "write value.isoformat()",
-    "timedelta": "write value.total_seconds()",
-    "UUID": "write str(value)",
-    "bytes": "write base64.b64encode(value).decode()",
-    "bytearray": "write base64.b64encode(value).decode()",
-    "memoryview": "write base64.b64encode(value).decode()",
-    "set": "write sorted(value), a list",
-    "frozenset": "write sorted(value), a list",
-    "complex": "write [value.real, value.imag]",
-}
 
 
 def canonicalize(value: Any) -> bytes:
@@ -74,14 +48,18 @@ def canonicalize(value: Any) -> bytes:
     """
     try:
         written = orjson.dumps(value, option=_OPTIONS)
-        # orjson takes types that are no JSON (UUID, Enum, Fragment) whatever its options; marshal takes just the
-        # built-in ones, so that both together prove the types at the speed of C.
-        proof = marshal.dumps(value, 4)
-    except (TypeError, ValueError, RecursionError):
-        return _exact(value)
-    if _may_differ(value, written, proof):
-        return _exact(value)
-    return written
+    except orjson.JSONEncodeError:
+        return write_exactly(value)
+    parts = _parts_of(value)
+    types = set(map(type, parts))
+    if not types <= _JSON_TYPES:
+        return write_exactly(value)
+    mended: bytes | None = written
+    if float in types:
+        mended = _with_own_numbers(written, [part for part in parts if type(part) is float])
+    if mended and not mended.isascii():
+        mended = _in_utf16_order(mended)
+    return mended or write_exactly(value)
 
 
 def parse(text: bytes | str, limit: int = DEFAULT_LIMIT) -> Any:
@@ -111,178 +89,81 @@ def parse(text: bytes | str, limit: int = DEFAULT_LIMIT) -> Any:
         same = orjson.dumps(value, option=orjson.OPT_STRICT_INTEGER) == raw
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         same = False
-    if same and not _may_be_deep(value, raw):
+    if same and _parts_of(value) is not _TOO_DEEP:
         return value
     return _parse_exact(raw)
 
 
-def _may_differ(value: Any, written: bytes, proof: bytes) -> bool:
-    """Tell whether orjson's output could be other than the canonical form."""
-    if type(value) is float or _may_be_deep(value, written):
-        return True
-    if (b".0" in written or b"e+" in written or b"e-6" in written) and _FOREIGN_NUMBER.search(written):
-        return True
-    # orjson writes null for infinities and NaN; in marshal's form their last byte is 0x7f or 0xff.
-    if b"null" in written and (b"\x7f" in proof or b"\xff" in proof):
-        return True
-    # Code-point order is not UTF-16 order only where U+E000 to U+FFFF (UTF-8 from 0xEE) meets what is above
-    # (UTF-8 from 0xF0).
-    return (
-        not written.isascii()
-        and (b"\xee" in written or b"\xef" in written)
-        and any(lead in written for lead in (b"\xf0", b"\xf1", b"\xf2", b"\xf3", b"\xf4"))
-    )
+# Mending what orjson wrote
+
+# orjson takes types that are no JSON (UUID, Enum, Fragment) whatever its options. So types are proved from the objects.
+_JSON_TYPES = {str, int, float, bool, type(None), list, tuple, dict}
+
+_TOO_DEEP = [NotImplemented]
 
 
-def _may_be_deep(value: Any, text: bytes) -> bool:
-    """Tell whether a value, proved to be JSON, could be nested deeper than is allowed."""
-    if text.count(b"[") + text.count(b"{") <= MAX_DEPTH:
-        return False
-    level = gc.get_referents(value)
-    for _ in range(MAX_DEPTH - 1):
-        if not level:
-            return False
+def _parts_of(value: Any) -> list[Any]:
+    """Give everything inside a value that orjson has written, and the value; or what no value may hold, too deep.
+
+    Names are left out: orjson takes none but str.
+    """
+    level = [value]
+    parts = []
+    for _ in range(MAX_DEPTH):
+        parts += level
         level = gc.get_referents(*level)
-    return bool(level)
+        if not level:
+            return parts
+    # An array or object at this depth could be one level too deep; the exact path knows.
+    return _TOO_DEEP
 
 
-# The exact path
+_REST_OF_STRING = rb'[^"\\]*+(?:\\.[^"\\]*+)*+"(:?)'
+_ABOVE_BMP = re.compile(rb"\xf0" + _REST_OF_STRING, re.DOTALL)
+_HIGH_BMP = {lead: re.compile(bytes([lead]) + _REST_OF_STRING, re.DOTALL) for lead in (0xEE, 0xEF)}
 
 
-def _exact(value: Any) -> bytes:
-    try:
-        return _text(value, MAX_DEPTH).encode()
-    except _Fault as fault:
-        raise fault.error() from None
+def _in_utf16_order(written: bytes) -> bytes | None:
+    """Bring names that orjson sorted by code point into the order of UTF-16 code units (SPEC CAN-2).
+
+    The two orders differ only where a name with U+E000 to U+FFFF (UTF-8 from 0xEE or 0xEF) stands beside one with a
+    character above U+FFFF (UTF-8 from 0xF0). Then the former are moved, by their first byte, to where they sort last,
+    U+10E000 to U+10FFFF, the document is sorted again, and they are moved back.
+    """
+    if 0xF0 not in written or not (0xEF in written or 0xEE in written):
+        return written
+    if 0xF1 in written or 0xF2 in written or 0xF3 in written or 0xF4 in written:
+        return None
+    if b":" not in _ABOVE_BMP.findall(written):
+        return written
+    if not any(lead in written and b":" in names.findall(written) for lead, names in _HIGH_BMP.items()):
+        return written
+    moved = written.replace(b"\xee", b"\xf4\x8e").replace(b"\xef", b"\xf4\x8f")
+    sorted_again = orjson.dumps(orjson.loads(moved), option=orjson.OPT_SORT_KEYS)
+    return sorted_again.replace(b"\xf4\x8e", b"\xee").replace(b"\xf4\x8f", b"\xef")
 
 
-def _text(value: Any, room: int) -> str:
-    """Write one value; `room` is how many levels of nesting are still allowed."""
-    kind = type(value)
-    if kind is str:
-        return _string(value)
-    if kind is dict:
-        return _object(value, room)
-    if kind is list or kind is tuple:
-        return _array(value, room)
-    if value is None:
-        return "null"
-    if kind is bool:
-        return "true" if value else "false"
-    if kind is int:
-        if not -MAX_INTEGER <= value <= MAX_INTEGER:
-            raise _Fault(
-                Reason.PAYLOAD_NUMBER_RANGE,
-                "an integer outside ±(2^53-1) loses digits in other languages; send it as a string",
-            )
-        return int.__repr__(value)
-    if kind is float:
-        return _number(value)
-    if kind is _Fault:
-        raise value
-    _refuse_type(value)
+_FRACTION = re.compile(rb"\.0(?=[,}\]])")
 
 
-def _object(members: dict[Any, Any], room: int) -> str:
-    if not room:
-        raise _too_deep()
-    for name in members:
-        if type(name) is not str:
-            raise _Fault(Reason.KEY_NOT_STRING, f"a name of type {type(name).__name__} stands here; names are str")
-    parts = []
-    # orjson's order is by code point; UTF-16 big-endian compares as bytes just as its code units do (CAN-2).
-    for name in sorted(members, key=_utf16):
-        try:
-            parts.append(f"{_string(name)}:{_text(members[name], room - 1)}")
-        except _Fault as fault:
-            fault.path.append(name)
-            raise
-    return "{" + ",".join(parts) + "}"
+def _with_own_numbers(written: bytes, floats: list[float]) -> bytes | None:
+    """Take the ``.0`` from whole floats; None where another spelling of orjson's needs the exact path.
 
-
-def _array(items: list[Any] | tuple[Any, ...], room: int) -> str:
-    if not room:
-        raise _too_deep()
-    parts = []
-    for index, item in enumerate(items):
-        try:
-            parts.append(_text(item, room - 1))
-        except _Fault as fault:
-            fault.path.append(str(index))
-            raise
-    return "[" + ",".join(parts) + "]"
-
-
-def _utf16(name: str) -> bytes:
-    try:
-        return name.encode("utf-16-be")
-    except UnicodeEncodeError:
-        raise _lone_surrogate("a name") from None
-
-
-def _string(text: str) -> str:
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise _lone_surrogate("the string") from None
-    # The standard library escapes just what RFC 8785 §3.2.2.2 asks for, in its spelling.
-    return encode_basestring(text)
-
-
-def _number(number: float) -> str:
-    """Write a double as ECMAScript does (RFC 8785 §3.2.2.3), from the shortest digits that Python's repr finds."""
-    if number == 0:
-        return "0"
-    if number - number != 0:
-        raise _Fault(Reason.PAYLOAD_NUMBER_RANGE, "an infinity or NaN is no JSON number; leave it out or write null")
-    text = float.__repr__(number)
-    mantissa, _, exponent = text.partition("e")
-    if not exponent:
-        return text.removesuffix(".0")
-    sign, digits = ("-", mantissa[1:]) if number < 0 else ("", mantissa)
-    digits = digits.replace(".", "")
-    power = int(exponent)
-    if 0 < power < 21:
-        return sign + digits.ljust(power + 1, "0")
-    if -7 < power < 0:
-        return f"{sign}0.{'0' * (-power - 1)}{digits}"
-    fraction = "." + digits[1:] if len(digits) > 1 else ""
-    return f"{sign}{digits[0]}{fraction}e{power:+d}"
-
-
-def _refuse_type(value: Any) -> NoReturn:
-    kind = type(value)
-    base = next((base for base in (str, int, float, dict, list, tuple) if issubclass(kind, base)), None)
-    if issubclass(kind, Enum):
-        cure = "write value.value"
-    elif base:
-        cure = f"it is a subclass of {base.__name__}; write {base.__name__}(value)"
-    else:
-        cure = _CURE.get(kind.__name__, "convert it to a JSON type")
-    raise _Fault(Reason.VALUE_NOT_JSON, f"a value of type {kind.__name__} is no JSON; {cure}")
-
-
-class _Fault(Exception):
-    """A fault on its way out, or, in a parsed tree, in the place where it was found."""
-
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
-        self.path: list[str] = []  # from the inside out
-
-    def error(self) -> CanonicalizationError:
-        names = (name.replace("~", "~0").replace("/", "~1") for name in reversed(self.path))
-        return CanonicalizationError(self.reason, self.detail, "".join("/" + name for name in names))
-
-
-def _too_deep() -> _Fault:
-    return _Fault(Reason.PAYLOAD_DEPTH, f"nested deeper than {MAX_DEPTH} levels")
-
-
-def _lone_surrogate(what: str) -> _Fault:
-    return _Fault(Reason.PAYLOAD_SURROGATE, f"{what} holds half of a surrogate pair, which no UTF-8 can carry")
+    Those are ``-0.0``, exponents from 1e+16 to 1e+20 and of 1e-6, and ``null`` for infinities and NaN.
+    """
+    whole = 0
+    for number in floats:
+        if 1e-5 <= number < 1e16 or -1e16 < number <= -1e-5:
+            whole += number.is_integer()
+        elif number == 0 and copysign(1, number) > 0:
+            whole += 1
+        else:
+            return None
+    if not whole:
+        return written
+    # Text can look like a whole float; then more places are found than there are such floats.
+    mended, found = _FRACTION.subn(b"", written)
+    return mended if found == whole else None
 
 
 # Strict reading
@@ -321,7 +202,7 @@ def _parse_exact(raw: bytes) -> Any:
             Reason.PAYLOAD_NOT_JSON, f"line {error.lineno}, column {error.colno}: {error.msg}{hint}"
         ) from None
     # What has a canonical form has none of the faults left: surrogates, and those that the hooks left in place.
-    _exact(value)
+    write_exactly(value)
     return value
 
 
@@ -346,30 +227,30 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for name, _ in pairs:
             if name in seen:
-                members[name] = _Fault(Reason.PAYLOAD_DUPLICATE_KEY, "this name stands twice in its object")
+                members[name] = Fault(Reason.PAYLOAD_DUPLICATE_KEY, "this name stands twice in its object")
             seen.add(name)
     return members
 
 
-def _integer(literal: str) -> int | float | _Fault:
+def _integer(literal: str) -> int | float | Fault:
     if len(literal) <= 17:
         integer = int(literal)
         if -MAX_INTEGER <= integer <= MAX_INTEGER:
             return integer
     number = float(literal)
-    if number - number == 0 and _number(number) == literal:
+    if number - number == 0 and write_number(number) == literal:
         return number
-    return _Fault(
+    return Fault(
         Reason.PAYLOAD_NUMBER_RANGE,
         "an integer outside ±(2^53-1) would lose digits; the sender must write it as a string",
     )
 
 
-def _decimal(literal: str) -> float | _Fault:
+def _decimal(literal: str) -> float | Fault:
     number = float(literal)
     if number - number == 0:
         return number
-    return _Fault(Reason.PAYLOAD_NUMBER_RANGE, "this number is larger than any double")
+    return Fault(Reason.PAYLOAD_NUMBER_RANGE, "this number is larger than any double")
 
 
 def _constant(name: str) -> NoReturn:

@@ -182,9 +182,9 @@ class Keyring:
                 raise type(error)(f"api key {len(entries) + 1}: {error}") from None
         return cls(entries)
 
-    def find(self, api_key: str) -> ApiKey | None:
+    def find(self, api_key: object) -> ApiKey | None:
         """Give what is known of an api key, or None."""
-        return self._by_key.get(api_key)
+        return self._by_key.get(api_key) if isinstance(api_key, str) else None
 
     def find_id(self, api_key_id: str) -> ApiKey | None:
         """Give what is known of the api key with this id (16 hex digits), or None."""

@@ -84,7 +84,7 @@ class Window(NamedTuple):
         if timestamp <= forgotten_through:
             raise VerificationError(
                 Reason.TIMESTAMP_FORGOTTEN,
-                "the nonces of this second were dropped (a clock stepped back, or the window was raised): sign it again",
+                "the nonces of this second were dropped (a clock stepped back, or the window grew): sign it again",
                 retry_after=max(1, forgotten_through + 1 - now),
             )
 

@@ -1,0 +1,232 @@
+"""The ingest endpoint, a plain ASGI application (SPEC §6.1, §9)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from math import floor
+from traceback import extract_tb
+from typing import Any, NamedTuple
+
+from .. import wire
+from ..canonical import DEFAULT_LIMIT, parse
+from ..errors import CanonicalizationError, Reason, VerificationError
+from ..events import ROUTES, EventFault, EventsRefused
+from ..keys import Keyring
+from ..replay import FUTURE, PAST, Claim, Clock
+from ..verifier import Unsigned, Verifier
+from .body import Disconnected, Message, Receive, Send, read_body
+from .judge import judge
+from .reply import Reply, accepted, refused
+from .store import EventStore, MessageIdConflict, ReceivedRequest
+
+__all__ = ["BODY_TIMEOUT", "Ingest"]
+
+BODY_TIMEOUT = 10.0
+"""Seconds that a body may take to arrive unless told otherwise."""
+
+_LOG = logging.getLogger("rp_signing.ingest")
+_PREFIX = "/v1/"
+
+
+class _Gate(NamedTuple):
+    """Both of the same keys file, so that a reload comes between no request's two looks at it."""
+
+    keyring: Keyring
+    verifier: Verifier
+
+
+class _Arrival:
+    """What is known of one request so far: for its refusal, and for the log."""
+
+    __slots__ = ("api_key_id", "body", "headers", "request_id", "route")
+
+    def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
+        self.request_id = secrets.token_hex(16)
+        self.headers = headers
+        self.route: str | None = None
+        self.body: bytes | None = None
+        self.api_key_id: str | None = None
+
+
+class Ingest:
+    """Takes events by ``POST /v1/track``, ``/v1/identify``, ``/v1/group`` and ``/v1/batch``.
+
+    Every refusal is logged to ``rp_signing.ingest`` with its exact reason, and answered with what a stranger may be
+    told. Whatever happens, an event is either stored durably and answered with 202, or not stored.
+
+    Args:
+        keyring: the api keys that are taken.
+        store: where events are kept and nonces are claimed; whoever made it closes it.
+        clock: gives Unix seconds; `time.time` when None.
+        past: seconds that a timestamp may lie in the past.
+        future: seconds that a timestamp may lie in the future.
+        max_body: bytes; a longer body is refused before it is read whole.
+        body_timeout: seconds that a body may take to arrive.
+
+    Raises:
+        ValueError, TypeError: an argument makes no sense; the message says which.
+    """
+
+    def __init__(
+        self,
+        keyring: Keyring,
+        store: EventStore,
+        *,
+        clock: Clock | None = None,
+        past: int = PAST,
+        future: int = FUTURE,
+        max_body: int = DEFAULT_LIMIT,
+        body_timeout: float = BODY_TIMEOUT,
+    ) -> None:
+        if not body_timeout > 0:
+            raise ValueError("body_timeout must be more than 0 seconds")
+        self._store = store
+        self._clock = clock
+        self._past = past
+        self._future = future
+        self._max_body = max_body
+        self._body_timeout = body_timeout
+        self.use(keyring)
+
+    @property
+    def keyring(self) -> Keyring:
+        """The api keys that are taken."""
+        return self._gate.keyring
+
+    def use(self, keyring: Keyring) -> None:
+        """Take another keyring, from the next request on."""
+        verifier = Verifier(
+            keyring, nonces=None, past=self._past, future=self._future, max_body=self._max_body, clock=self._clock
+        )
+        self._gate = _Gate(keyring, verifier)
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one request, or the server's start and stop, which change nothing here."""
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+        elif scope["type"] == "http":
+            # Taken before the body is read: some servers add a body's trailers to the headers.
+            arrival = _Arrival(list(scope["headers"]))
+            try:
+                reply = await self._answer(scope, receive, arrival)
+            except Disconnected:
+                _LOG.info("the sender hung up", extra={"request_id": arrival.request_id, "route": arrival.route})
+                return
+            await reply.send(send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close"})
+
+    async def _answer(self, scope: Message, receive: Receive, arrival: _Arrival) -> Reply:
+        try:
+            return await self._take(scope, receive, arrival)
+        except Disconnected:
+            raise
+        except VerificationError as error:
+            refusal = error
+        except Exception as error:
+            # Nothing fails open, and nothing of the exception's text, which could hold anything, leaves here.
+            place = extract_tb(error.__traceback__)[-1]
+            refusal = VerificationError(
+                Reason.EVENT_STORE_UNAVAILABLE, f"{type(error).__name__} in {place.filename}, line {place.lineno}"
+            )
+        _log(refusal, arrival)
+        return refused(refusal, arrival.body, arrival.request_id, floor(self._now()))
+
+    async def _take(self, scope: Message, receive: Receive, arrival: _Arrival) -> Reply:
+        """Take the steps of SPEC §6.1 in their order."""
+        arrival.route = route = _route_of(scope)
+        if scope["method"] != "POST":
+            raise VerificationError(Reason.METHOD_UNSUPPORTED, f"only POST is taken at {_PREFIX}{route}")
+        arrival.body = await read_body(receive, arrival.headers, self._max_body, self._body_timeout)
+        now = self._now()
+        gate = self._gate
+        arrival.api_key_id = _known_id(gate.keyring, arrival.headers)
+        outcome = gate.verifier.admit(arrival.headers, arrival.body, now)
+        # A batch takes milliseconds to judge and a disk to store: neither in the event loop.
+        return await asyncio.to_thread(self._accept, gate, arrival, route, outcome, arrival.body, floor(now))
+
+    def _accept(
+        self, gate: _Gate, arrival: _Arrival, route: str, outcome: Claim | Unsigned, body: bytes, received_at: int
+    ) -> Reply:
+        """Parse, judge, claim and store: what comes once the MAC has held."""
+        try:
+            payload = parse(body, self._max_body)
+        except CanonicalizationError as error:
+            raise VerificationError(error.reason, error.detail, error.pointer) from None
+        content_type = wire.CONTENT_TYPE.lower().encode()
+        if all(name != content_type for name, _ in arrival.headers):
+            raise VerificationError(Reason.MEDIA_TYPE_UNSUPPORTED, f"{wire.CONTENT_TYPE} must be {wire.MEDIA_TYPE}")
+        claim = None if isinstance(outcome, Unsigned) else outcome
+        entry = gate.keyring.find_id(outcome.api_key_id)
+        assert entry is not None  # noqa: S101 - it has just been admitted out of this keyring
+        events = judge(route, payload, claim, entry)
+        request = ReceivedRequest(arrival.request_id, route, received_at, outcome.api_key_id, outcome.live, claim)
+        try:
+            stored = self._store.store(request, events)
+        except MessageIdConflict as error:
+            raise EventsRefused(
+                [EventFault(index, error.reason, error.pointer or "", error.detail) for index in error.indexes]
+            ) from None
+        _LOG.info(
+            "stored",
+            extra={
+                "request_id": arrival.request_id,
+                "route": route,
+                "api_key_id": outcome.api_key_id,
+                "trust": request.trust,
+                "stored": stored.stored,
+                "duplicates": stored.duplicates,
+            },
+        )
+        return accepted(stored, request.trust, received_at, arrival.request_id, floor(self._now()))
+
+    def _now(self) -> float:
+        return (self._clock or time.time)()
+
+
+def _route_of(scope: Message) -> str:
+    path: str = scope["path"].removeprefix(scope.get("root_path", ""))
+    route = path.removeprefix(_PREFIX)
+    if route == path or route not in ROUTES:
+        raise VerificationError(
+            Reason.ROUTE_UNKNOWN, f"events are taken at {', '.join(_PREFIX + route for route in ROUTES)}"
+        )
+    return route
+
+
+def _known_id(keyring: Keyring, headers: list[tuple[bytes, bytes]]) -> str | None:
+    """Give the public id of a known api key, for the log; the api key itself never goes there."""
+    wanted = wire.API_KEY.lower().encode()
+    for name, value in headers:
+        if name == wanted and (entry := keyring.find(value.decode("latin-1"))):
+            return entry.api_key_id
+    return None
+
+
+def _log(error: VerificationError, arrival: _Arrival) -> None:
+    fields: dict[str, Any] = {
+        "reason": error.reason.value,
+        "detail": error.detail,
+        "pointer": error.pointer,
+        "status": error.status,
+        "request_id": arrival.request_id,
+        "route": arrival.route,
+        "api_key_id": arrival.api_key_id,
+        "length": None if arrival.body is None else len(arrival.body),
+    }
+    if isinstance(error, EventsRefused):
+        fields["errors"] = len(error.errors)
+    level = logging.ERROR if error.status >= 500 else logging.WARNING
+    _LOG.log(level, "refused: %s", error.reason.value, extra=fields)
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    """Follow the server's start and stop; the store belongs to whoever made it."""
+    while True:
+        message = await receive()
+        await send({"type": message["type"] + ".complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

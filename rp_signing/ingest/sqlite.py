@@ -1,0 +1,248 @@
+"""Events, their evidence and the nonces of their requests in one SQLite file (SPEC §9)."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from math import floor
+from typing import Any
+
+from ..canonical import canonicalize
+from ..errors import Reason, StoreError, VerificationError
+from ..replay import Clock
+from ..stores.sqlite import Transaction, claim_within, create_tables, open_database
+from .store import MessageIdConflict, ReceivedEvent, ReceivedRequest, Stored, StoredEvent, StoredRequest
+
+__all__ = ["SQLiteEventStore"]
+
+_PAGE = 1_000
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS rp_request (
+    id INTEGER PRIMARY KEY,
+    request_id TEXT NOT NULL,
+    route TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    api_key_id TEXT NOT NULL,
+    trust TEXT NOT NULL,
+    signature TEXT,
+    sent_key_id TEXT,
+    key_id TEXT,
+    timestamp INTEGER,
+    nonce TEXT,
+    length INTEGER,
+    digest TEXT
+) STRICT;
+CREATE TABLE IF NOT EXISTS rp_event (
+    id INTEGER PRIMARY KEY,
+    request INTEGER NOT NULL REFERENCES rp_request (id),
+    received_at INTEGER NOT NULL,
+    api_key_id TEXT NOT NULL,
+    key_id TEXT,
+    live INTEGER NOT NULL,
+    trust TEXT NOT NULL,
+    type TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    integrity_signature TEXT,
+    content TEXT NOT NULL,
+    UNIQUE (api_key_id, trust, message_id)
+) STRICT;
+"""
+
+_INSERT_REQUEST = """
+INSERT INTO rp_request (request_id, route, received_at, api_key_id, trust,
+                        signature, sent_key_id, key_id, timestamp, nonce, length, digest)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+_INSERT_EVENT = """
+INSERT INTO rp_event (request, received_at, api_key_id, key_id, live, trust, type, message_id,
+                      integrity_signature, content)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (api_key_id, trust, message_id) DO NOTHING
+"""
+
+_SELECT = """
+SELECT e.id, e.message_id, e.type, e.content, e.integrity_signature, e.api_key_id, e.key_id, e.live, e.trust,
+       e.received_at,
+       r.request_id, r.route, r.received_at, r.api_key_id, r.trust,
+       r.signature, r.sent_key_id, r.key_id, r.timestamp, r.nonce, r.length, r.digest
+FROM rp_event AS e LEFT JOIN rp_request AS r ON r.id = e.request
+WHERE e.id > ?1 AND (?2 IS NULL OR e.api_key_id = ?2) AND (?3 IS NULL OR e.trust = ?3)
+  AND (?4 IS NULL OR e.received_at >= ?4) AND (?5 IS NULL OR e.received_at <= ?5)
+ORDER BY e.id LIMIT ?6
+"""
+
+
+class SQLiteEventStore:
+    """Keeps events in a file that several processes of one machine may share (`rp_signing.ingest.store.EventStore`).
+
+    Nonces are in the same file, and a nonce is claimed by the transaction that stores the events: what a lost file
+    could let back in was lost with it, so a new one needs no waiting time (SPEC WIN-6, ``born = 0``). What was
+    acknowledged survives the death of a process and, by ``synchronous=FULL``, of the machine. Refuses after a fork.
+
+    Args:
+        path: the file; made where there is none.
+        clock: gives Unix seconds, for the claim; `time.time` when None.
+
+    Raises:
+        StoreError: the file cannot be opened or made.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], clock: Clock | None = None) -> None:
+        self._clock = clock
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+        self._database = open_database(path)
+        # A person may have spoiled the file: text that is no UTF-8 is then shown, and fails the audit, for no
+        # canonical form has such a backslash in it.
+        self._database.text_factory = _text
+        try:
+            create_tables(self._database, 0)
+            with Transaction(self._database):
+                for statement in _TABLES.split(";"):
+                    self._database.execute(statement)
+        except sqlite3.Error as error:
+            self._database.close()
+            raise StoreError(f"no event store can be made in {os.fspath(path)}: {error}") from error
+
+    def store(self, request: ReceivedRequest, events: Sequence[ReceivedEvent]) -> Stored:
+        """Claim the nonce and store the events (`rp_signing.ingest.store.EventStore.store` says what is raised)."""
+        if os.getpid() != self._process:
+            raise _unavailable("this process was forked from the one that opened the store")
+        try:
+            with self._lock, Transaction(self._database):
+                if request.claim is not None:
+                    claim_within(self._database, request.claim, self._now)
+                return self._write(request, events)
+        except sqlite3.Error as error:
+            raise _unavailable(f"SQLite: {error}") from error
+
+    def _write(self, request: ReceivedRequest, events: Sequence[ReceivedEvent]) -> Stored:
+        number = self._database.execute(_INSERT_REQUEST, _request_row(request)).lastrowid
+        shared = (number, request.received_at, request.api_key_id)
+        kind = (int(request.live), request.trust)
+        written = self._database.executemany(
+            _INSERT_EVENT,
+            [
+                (*shared, event.key_id, *kind, event.type, event.message_id, event.integrity_signature, event.content)
+                for event in events
+            ],
+        ).rowcount
+        if written < len(events):
+            self._refuse_other_content(request, events)
+        return Stored(written, len(events) - written)
+
+    def _refuse_other_content(self, request: ReceivedRequest, events: Sequence[ReceivedEvent]) -> None:
+        """Tell duplicates from conflicts: what stands in the table now, from before or from this batch, came first."""
+        names = canonicalize([event.message_id for event in events]).decode()
+        first = dict(
+            self._database.execute(
+                "SELECT message_id, content FROM rp_event WHERE api_key_id = ? AND trust = ?"
+                " AND message_id IN (SELECT value FROM json_each(?))",
+                (request.api_key_id, request.trust, names),
+            ).fetchall()
+        )
+        conflicts = [index for index, event in enumerate(events) if first[event.message_id] != event.content]
+        if conflicts:
+            raise MessageIdConflict(conflicts)
+
+    def find(
+        self,
+        api_key_id: str | None = None,
+        trust: str | None = None,
+        since: int | None = None,
+        until: int | None = None,
+        after: int = 0,
+        limit: int = 100,
+    ) -> list[StoredEvent]:
+        """Give events in the order of storing (`rp_signing.ingest.store.EventStore.find`)."""
+        with self._reading():
+            rows = self._database.execute(_SELECT, (after, api_key_id, trust, since, until, limit)).fetchall()
+        return [_event(row) for row in rows]
+
+    def scan(self, after: int = 0) -> Iterator[StoredEvent]:
+        """Give every event with a higher row number, a page at a time, so that writers wait for no reader."""
+        while page := self.find(after=after, limit=_PAGE):
+            yield from page
+            after = page[-1].row_id
+
+    def doctor(self) -> list[str]:
+        """Say what is wrong with the file, a sentence each."""
+        now = floor(self._now())
+        with self._reading():
+            findings = [
+                f"SQLite finds damage: {row[0]}"
+                for row in self._database.execute("PRAGMA quick_check").fetchall()
+                if row[0] != "ok"
+            ]
+            (journal,) = self._database.execute("PRAGMA journal_mode").fetchone()
+            born = self._database.execute("SELECT born FROM rp_nonce_store").fetchone()
+            ahead = self._database.execute(
+                "SELECT api_key_id, through FROM rp_forgotten WHERE through >= ? ORDER BY api_key_id", (now,)
+            ).fetchall()
+        if born is None:
+            findings.append("the record of when the nonce store was born is gone: every signed request is refused")
+        if journal != "wal":
+            findings.append(f"the journal mode is {journal}, not wal: readers and the writer wait for one another")
+        return findings + [
+            f"nonces of api key {api_key_id} were dropped up to {through - now:,} s in the future: a clock ran ahead;"
+            " requests up to then are refused as timestamp_forgotten"
+            for api_key_id, through in ahead
+        ]
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._database.close()
+
+    def __len__(self) -> int:
+        with self._reading():
+            (count,) = self._database.execute("SELECT count(*) FROM rp_event").fetchone()
+        return int(count)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        if os.getpid() != self._process:
+            raise StoreError("this process was forked from the one that opened the store")
+        try:
+            with self._lock:
+                yield
+        except sqlite3.Error as error:
+            raise StoreError(f"the event store cannot be read: {error}") from error
+
+    def _now(self) -> float:
+        return (self._clock or time.time)()
+
+
+def _request_row(request: ReceivedRequest) -> tuple[Any, ...]:
+    claim = request.claim
+    evidence: tuple[Any, ...] = (None,) * 7
+    if claim is not None:
+        evidence = (
+            claim.signature,
+            claim.sent_key_id,
+            claim.key_id,
+            claim.timestamp,
+            claim.nonce,
+            claim.length,
+            claim.digest,
+        )
+    return (request.request_id, request.route, request.received_at, request.api_key_id, request.trust, *evidence)
+
+
+def _event(row: tuple[Any, ...]) -> StoredEvent:
+    request = None if row[10] is None else StoredRequest(*row[10:])
+    return StoredEvent(*row[:7], bool(row[7]), *row[8:10], request)
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def _unavailable(detail: str) -> VerificationError:
+    return VerificationError(Reason.EVENT_STORE_UNAVAILABLE, detail)
