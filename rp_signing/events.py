@@ -11,22 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    InstanceOf,
-    StringConstraints,
-    TypeAdapter,
-    ValidationError,
-    model_validator,
-)
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from .errors import Reason, VerificationError
 
-__all__ = ["MAX_BATCH", "ROUTES", "Batch", "EventFault", "EventsRefused", "Group", "Identify", "Track"]
-__all__ += ["events_of", "judge_events", "sentence_of"]
+__all__ = ["MAX_BATCH", "ROUTES", "Batch", "Group", "Identify", "Track"]
+__all__ += ["WIRE_NAMES", "EventFault", "EventsRefused", "events_of", "judge_events", "sentence_of"]
 
 MAX_BATCH = 1_000
 """Events in one batch at the most (SPEC EVT-4, §10)."""
@@ -61,9 +52,9 @@ if TYPE_CHECKING:
 else:
     OptionalText = Text
     OptionalMessageId = Annotated[str, StringConstraints(strict=True, pattern=r"\A[A-Za-z0-9._:-]{1,128}\z")]
-    OptionalTimestamp = Annotated[str, StringConstraints(strict=True), AfterValidator(_real)]
+    OptionalTimestamp = Annotated[str, StringConstraints(strict=True), pydantic.AfterValidator(_real)]
     # Neither copied nor looked into: what is in there is any JSON.
-    OptionalObject = InstanceOf[dict]
+    OptionalObject = pydantic.InstanceOf[dict]
 
 _TEXT = "a string of 1 to 256 characters"
 _DATE = "a string like 2026-11-23T09:00:00.000Z, a date and time that exist"
@@ -77,10 +68,8 @@ _EXPECTED = {
     "batch": f"an array of 1 to {MAX_BATCH:,} events",
     "sentAt": _DATE,
 }
-_CAMEL = {re.sub("([A-Z])", r"_\1", name).lower(): name for name in _EXPECTED if not name.islower()}
-_UNKNOWN = (
-    f"no such member; there are {', '.join(_EXPECTED)}, and properties, traits and context hold whatever you like"
-)
+WIRE_NAMES = {re.sub("([A-Z])", r"_\1", name).lower(): name for name in _EXPECTED if not name.islower()}
+"""Python's spelling of a member → that of the wire, where they differ."""
 
 
 class _Model(BaseModel):
@@ -88,8 +77,7 @@ class _Model(BaseModel):
 
     def to_wire(self) -> dict[str, Any]:
         """Give the members that were set, under their names on the wire; their values are not copied."""
-        given = self.model_fields_set | {"type"}
-        fields = type(self).model_fields
+        fields, given = type(self).model_fields, self.model_fields_set | {"type"}
         return {field.alias or name: getattr(self, name) for name, field in fields.items() if name in given}
 
 
@@ -108,7 +96,7 @@ class _Event(_Model):
     timestamp: OptionalTimestamp = None
     integrity_signature: Any = None
 
-    @model_validator(mode="after")
+    @pydantic.model_validator(mode="after")
     def _has_identity(self) -> Self:
         if self.user_id is None and self.anonymous_id is None:
             raise ValueError("user_id or anonymous_id is required")
@@ -118,14 +106,12 @@ class _Event(_Model):
 class Track(_Event):
     """Something that somebody did (SPEC §9).
 
-    `message_id` and `timestamp` may be left out: the client fills them in.
-
     Attributes:
         event: what was done, 1 to 256 characters.
         user_id: 1 to 256 characters; this or `anonymous_id` is required.
         anonymous_id: 1 to 256 characters.
         properties: any JSON object; so are `traits` and `context`.
-        timestamp: RFC 3339, with ``Z`` or an offset.
+        timestamp: RFC 3339, with ``Z`` or an offset; the client fills it in, and so `message_id`.
         message_id: the event's own name, 1 to 128 of ``A-Z a-z 0-9 . _ : -``.
 
     Raises:
@@ -197,10 +183,8 @@ class EventsRefused(VerificationError):
 
 def sentence_of(documents: Iterable[Mapping[str, Any]]) -> str:
     """Name each fault, given as in a problem document, with index, reason and pointer."""
-    return "; ".join(
-        f"event {fault['index']}: {fault['reason']}" + f" at {fault['pointer'] or 'its root'}: {fault['detail']}"
-        for fault in documents
-    )
+    line = "event {index}: {reason} at {pointer}: {detail}"
+    return "; ".join(line.format_map({**fault, "pointer": fault["pointer"] or "its root"}) for fault in documents)
 
 
 def events_of(route: str, payload: object) -> list[Any]:
@@ -260,7 +244,7 @@ def _judge(route: str, index: int, event: Any) -> Iterator[EventFault]:
     if "userId" not in event and "anonymousId" not in event:
         yield _invalid(index, "userId", f"userId or anonymousId is required: {_TEXT}")
     try:
-        _EVENT[str(kind) if known else "other"].validate_python(event, by_alias=True, by_name=False)
+        (_EVENT[str(kind)] if known else _OTHER).validate_python(event, by_alias=True, by_name=False)
     except ValidationError as error:
         yield from _faults_of(index, event, error)
 
@@ -272,13 +256,12 @@ def _faults_of(index: int, holder: dict[str, Any], error: ValidationError) -> It
         name = str(line["loc"][0])
         if line["type"] == "missing":
             yield _missing(index, name)
-        elif line["type"] == "extra_forbidden" and name == "trust":
+        elif name == "trust":
             detail = "trust is set by the verifier alone; leave it out"
             yield EventFault(index, Reason.TRUST_CLAIMED, "/trust", detail)
-        elif line["type"] == "extra_forbidden":
-            camel = _CAMEL.get(name)
-            detail = f"on the wire this member is called {camel}" if camel else _UNKNOWN
-            yield _invalid(index, name, detail)
+        elif line["type"] in ("extra_forbidden", "invalid_key"):
+            called = f"it is called {WIRE_NAMES[name]} on the wire" if name in WIRE_NAMES else "there is no such member"
+            yield _invalid(index, name, f"{called}; properties, traits and context hold what is yours")
         else:
             yield _invalid(index, name, _contrast(name, holder.get(name)))
 
@@ -300,11 +283,9 @@ def _contrast(name: str, value: object) -> str:
     expected = f"{name} must be {_EXPECTED[name]}"
     if _EXPECTED[name].startswith("a string") and _kind_of(value) == "a number":
         return f"{expected}; this is a number: send it as a string"
-    if value is None:
-        return f"{expected}; this is null: leave it out"
     if isinstance(value, (str, list)):
         return f"{expected}; this is {_kind_of(value)} of length {len(value):,}"
-    return f"{expected}; this is {_kind_of(value)}"
+    return f"{expected}; this is {_kind_of(value)}" + (": leave it out" if value is None else "")
 
 
 def _kind_of(value: object) -> str:
@@ -314,6 +295,6 @@ def _kind_of(value: object) -> str:
     return "null" if value is None else kinds.get(type(value), f"a {type(value).__name__}")
 
 
-_MODELS = {"track": Track, "identify": Identify, "group": Group, "other": _Event}
-_EVENT: dict[str, TypeAdapter[Any]] = {name: TypeAdapter(model) for name, model in _MODELS.items()}
+_EVENT: dict[str, TypeAdapter[Any]] = {model.__name__.lower(): TypeAdapter(model) for model in (Track, Identify, Group)}
+_OTHER = TypeAdapter(_Event)
 _BATCH = TypeAdapter(Batch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
 from hashlib import sha256
 from inspect import isawaitable
 from math import floor
@@ -228,44 +229,30 @@ class Verifier:
 
     def _match(self, fields: wire.SignedFields, entry: ApiKey, body: bytes) -> Claim:
         """Find the secret that signed (SPEC §6.1, steps 6 and 7)."""
-        candidates = _candidates(fields, entry)
-        claim = self._try(fields, entry, candidates, body, reserialized=False)
-        if claim is None and self._accept_reserialized and len(body) <= MAX_RESERIALIZED:
+        length, digest, reserialized = len(body), sha256(body).hexdigest(), False
+        key_id = _who_signed(fields, entry, length, digest)
+        if key_id is None and self._accept_reserialized and length <= MAX_RESERIALIZED:
             try:
-                claim = self._try(fields, entry, candidates, canonicalize(parse(body)), reserialized=True)
+                body = canonicalize(parse(body))
             except CanonicalizationError:
-                claim = None
-        if claim is None:
-            raise VerificationError(
-                Reason.SIGNATURE_MISMATCH,
-                "no active secret of this api key gives this signature over the headers and the bytes received",
-            )
-        return claim
-
-    def _try(
-        self, fields: wire.SignedFields, entry: ApiKey, candidates: list[Secret], covered: bytes, *, reserialized: bool
-    ) -> Claim | None:
-        digest = sha256(covered).hexdigest()
-        signing_input = wire.signing_input(
-            "request", entry.api_key_id, fields.key_id, fields.timestamp, fields.nonce, len(covered), digest
+                raise _mismatch() from None
+            length, digest, reserialized = len(body), sha256(body).hexdigest(), True
+            key_id = _who_signed(fields, entry, length, digest)
+        if key_id is None:
+            raise _mismatch()
+        return Claim(
+            entry.api_key_id,
+            fields.key_id,
+            int(fields.timestamp),
+            fields.nonce,
+            length,
+            digest,
+            key_id,
+            fields.signature,
+            reserialized,
+            entry.live,
+            self._window,
         )
-        mac = bytes.fromhex(fields.signature[7:])
-        for secret in candidates:
-            if matches(secret, signing_input, mac):
-                return Claim(
-                    entry.api_key_id,
-                    fields.key_id,
-                    int(fields.timestamp),
-                    fields.nonce,
-                    len(covered),
-                    digest,
-                    secret.key_id,
-                    fields.signature,
-                    reserialized,
-                    entry.live,
-                    self._window,
-                )
-        return None
 
     def _judge(self, headers: wire.Headers, body: bytes) -> tuple[Claim, Any]:
         claim = self.check(headers, body)
@@ -283,15 +270,32 @@ class Verifier:
         return (self._clock or time.time)()
 
 
-def _candidates(fields: wire.SignedFields, entry: ApiKey) -> list[Secret]:
+def _who_signed(fields: wire.SignedFields, entry: ApiKey, length: int, digest: str) -> str | None:
+    """Give the id of the secret whose MAC the request carries, over what has this length and digest; else None."""
+    candidates: Iterable[Secret]
     if fields.key_id is None:
-        return list(entry.secrets.values())
-    secret = entry.secrets.get(fields.key_id)
-    if secret is None:
+        candidates = entry.secrets.values()
+    elif fields.key_id in entry.secrets:
+        candidates = (entry.secrets[fields.key_id],)
+    else:
         raise VerificationError(
             Reason.KEY_ID_UNKNOWN, f"no active secret of this api key has key id {fields.key_id}: retired, or another?"
         )
-    return [secret]
+    signing_input = wire.signing_input(
+        "request", entry.api_key_id, fields.key_id, fields.timestamp, fields.nonce, length, digest
+    )
+    mac = bytes.fromhex(fields.signature[7:])
+    for secret in candidates:
+        if matches(secret, signing_input, mac):
+            return secret.key_id
+    return None
+
+
+def _mismatch() -> VerificationError:
+    return VerificationError(
+        Reason.SIGNATURE_MISMATCH,
+        "no active secret of this api key gives this signature over the headers and the bytes received",
+    )
 
 
 async def _called(nonces: NonceStore, step: Any, *arguments: Any) -> Any:

@@ -30,7 +30,7 @@ MIRRORED = """
     3d22c3d6f030f9ac 3cee0624b3818f79 3cb804ea293472c7 3c833721ba905bd3 3c4ebe9c5db3c61e
     3c18987d17c304e5 3be3ad30dfcf371d 3baf7b816618582f 3b792f9ab81379bf 3b442615600f9499
     3b101e77800c76e1 3ad9ca58cce0be35 3aa4a1e0a3e6fe90 3a708180831f320d 3a3a68cd9e985016
-""".split()
+"""
 SINGLE = """
     4024000000000000 4014000000000000 3fe0000000000000 3fa999999999999a 3f747ae147ae147b
     3f40624dd2f1a9fc 3f0a36e2eb1c432d 3ed4f8b588e368f1 3ea0c6f7a0b5ed8d 3e6ad7f29abcaf48
@@ -45,15 +45,15 @@ SINGLE = """
     44b52d02c7e14af6 44b52d02c7e14af7 444b1ae4d6e2ef4e 444b1ae4d6e2ef4f 444b1ae4d6e2ef50
     3eb0c6f7a0b5ed8c 3eb0c6f7a0b5ed8d 41b3de4355555553 41b3de4355555554 41b3de4355555555
     41b3de4355555556 41b3de4355555557 becbf647612f3696 43143ff3c1cb0959
-""".split()
+"""
 SIGN = 1 << 63
 
 
 def doubles() -> Iterator[tuple[int, float]]:
     """The bits of each double, and the double, without end."""
     fixed = [0, SIGN, 1, SIGN | 1]
-    mirrored = [int(bits, 16) for bits in MIRRORED]
-    fixed += [SIGN | bits for bits in mirrored] + mirrored + [int(bits, 16) for bits in SINGLE]
+    mirrored = [int(bits, 16) for bits in MIRRORED.split()]
+    fixed += [SIGN | bits for bits in mirrored] + mirrored + [int(bits, 16) for bits in SINGLE.split()]
     for bits in [*fixed, *range(1 << 52, (1 << 52) + 2000)]:
         yield bits, struct.unpack(">d", bits.to_bytes(8, "big"))[0]
     block = bytes(32)

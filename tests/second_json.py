@@ -24,9 +24,7 @@ class Refused(Exception):
     def __init__(self, reason: str, path: tuple[str | int, ...] = ()) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.pointer = "".join(
-            "/" + str(step).replace("~", "~0").replace("/", "~1") for step in path
-        )
+        self.pointer = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
 
 
 class Foreign:
@@ -105,10 +103,7 @@ def written(value: Any, path: tuple[str | int, ...] = ()) -> str:
             raise Refused("key_not_string", path)
         if LONE.search(name):
             raise Refused("payload_surrogate", path)
-    members = (
-        quoted(name) + ":" + written(value[name], (*path, name))
-        for name in sorted(value, key=order)
-    )
+    members = (quoted(name) + ":" + written(value[name], (*path, name)) for name in sorted(value, key=order))
     return "{" + ",".join(members) + "}"
 
 

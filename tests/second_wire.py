@@ -47,17 +47,13 @@ def mac(secret: str, data: bytes) -> str:
     return hmac.new(secret.encode(), data, hashlib.sha256).hexdigest()
 
 
-def signing_input(
-    purpose: str, api: str, key: str, timestamp: str, nonce: str, data: bytes
-) -> bytes:
+def signing_input(purpose: str, api: str, key: str, timestamp: str, nonce: str, data: bytes) -> bytes:
     """The eight lines."""
     lines = ["RP1-HMAC-SHA256", purpose, api, key, timestamp, nonce, str(len(data)), digest(data)]
     return "\n".join(lines).encode("ascii")
 
 
-def signed_headers(
-    api_key: str, secret: str, timestamp: str, nonce: str, body: bytes, named: bool = True
-) -> Headers:
+def signed_headers(api_key: str, secret: str, timestamp: str, nonce: str, body: bytes, named: bool = True) -> Headers:
     """The headers of a signed request, in the order of SPEC.md §1."""
     key = key_id(secret) if named else "-"
     covered = signing_input("request", api_key_id(api_key), key, timestamp, nonce, body)
@@ -74,9 +70,7 @@ def signed_headers(
 def event_input(event: dict[str, Any], api_key: str, secret: str) -> bytes:
     """The eight lines of an event."""
     bare = {name: value for name, value in event.items() if name != "integrity_signature"}
-    return signing_input(
-        "event", api_key_id(api_key), key_id(secret), "-", "-", canonical(bare)
-    )
+    return signing_input("event", api_key_id(api_key), key_id(secret), "-", "-", canonical(bare))
 
 
 def event_signature(event: dict[str, Any], api_key: str, secret: str) -> str:

@@ -5,10 +5,12 @@ import datetime
 import decimal
 import enum
 import math
+import resource
 import subprocess
 import sys
 import uuid
 from collections import OrderedDict, UserDict, namedtuple
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,15 @@ EDGES = {
     999999999999999900000.0: "999999999999999900000", 1e21: "1e+21", 1.5e21: "1.5e+21", 1e22: "1e+22", 1e23: "1e+23",
     1e100: "1e+100", 1.7976931348623157e308: "1.7976931348623157e+308",
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def little_memory() -> Iterator[None]:
+    """A value that is walked without bound fails its test, and takes nothing else down with it."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (3 << 30, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def nested(depth: int, innermost: Any = None, *, objects: bool = False) -> Any:
@@ -263,7 +274,8 @@ def test_a_name_is_a_str(name: Any) -> None:
 def test_an_enum_that_answers_strangely_is_refused_by_name() -> None:
     """An Enum whose value raises, or that poses as bytes, is refused; it neither ends the process nor is written."""
     code = """if 1:
-        import enum
+        import enum, resource
+        resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
         from rp_signing import CanonicalizationError, canonicalize
         class Raises(enum.Enum):
             A = 1

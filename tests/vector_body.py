@@ -5,14 +5,27 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from second_wire import (
-    api_key_id, event_input, key_id, mac, signed_event, signed_headers, signing_input,
-)  # fmt: skip
+from second_wire import api_key_id, event_input, key_id, mac, signed_event, signed_headers, signing_input
 from vector_request import BODY, GOOD, JSON_TYPE, replaced, vector
 from vector_suite import (
-    API, FOURTH, LIVE, LIVE_API, NEW, NONCE, OLD, OTHER_API, RETIRED, STRANGER, THIRD, TIME,
-    Json, Suite, octets, times,
-)  # fmt: skip
+    API,
+    FOURTH,
+    KEYS,
+    LIVE,
+    LIVE_API,
+    NEW,
+    NONCE,
+    OLD,
+    OTHER_API,
+    RETIRED,
+    STRANGER,
+    THIRD,
+    TIME,
+    Json,
+    Suite,
+    octets,
+    times,
+)
 
 EVENT = json.loads(BODY)
 FOUR: Json = {"api_keys": [{"api_key": API, "secrets": [NEW, OLD, THIRD, FOURTH]}]}
@@ -35,7 +48,7 @@ def with_mac(text: str) -> list[list[str]]:
 def which_secret(s: Suite) -> None:
     """Newest, older, unnamed, retired, of another api key."""
     vector(s, "good", "VER-7 INP-1 INP-3", "input-otherwise", "a signed request", None)
-    vector(s, "good-live", "VER-7", "", "a live one", None,
+    vector(s, "good-live", "VER-7", "", "a live one", None, keys=KEYS,
         headers=signed_headers(LIVE_API, LIVE, TIME, NONCE, BODY.encode()))  # fmt: skip
     vector(s, "older-secret-named", "VER-7 KEY-5", "only-newest-tried", "the second of two", None,
         headers=signed(secret=OLD))  # fmt: skip
@@ -44,7 +57,7 @@ def which_secret(s: Suite) -> None:
             "without a key id each active secret is tried", None, keys=FOUR,
             headers=signed(secret=secret, named=False))  # fmt: skip
     vector(s, "unnamed-retired-secret", "VER-7 KEY-6", "retired-taken",
-        "a retired secret verifies no request", "signature_mismatch",
+        "a retired secret verifies no request", "signature_mismatch", keys=KEYS,
         headers=signed(secret=RETIRED, named=False))  # fmt: skip
     vector(s, "unnamed-strange-secret", "VER-7", "mac-unchecked", "a secret of nobody",
         "signature_mismatch", headers=signed(secret=STRANGER, named=False))  # fmt: skip

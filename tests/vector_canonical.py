@@ -254,9 +254,7 @@ def suite() -> Suite:
         finite = text.lstrip("-") not in ("NaN", "Infinity")
         flag = "number-as-host-writes" if finite else "non-finite-written"
         tag = "CAN-6" if bits == "8000000000000000" else "CAN-5" if finite else "CAN-8"
-        expect = (
-            {"ok": {"canonical": hexed(text)}} if finite else refused("payload_number_range", "")
-        )
+        expect = {"ok": {"canonical": hexed(text)}} if finite else refused("payload_number_range", "")
         assert not finite or number(double(bits)) == text, line
         made.add(f"number-{name}", tag, flag, f"the double that is written {text}" if finite
             else f"{text} is refused", expect, ieee754=bits)  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from second_wire import key_id, signed_headers
 from vector_request import BODY, GOOD, JSON_TYPE, replaced, short, vector, without
-from vector_suite import API, NEW, NONCE, OTHER, RETIRED, STRANGER, TIME, Suite
+from vector_suite import API, KEYS, NEW, NONCE, OTHER, RETIRED, STRANGER, TIME, Suite
 
 
 def presence(s: Suite) -> None:
@@ -123,7 +123,7 @@ def knowing(s: Suite) -> None:
     ):
         flag = "retired-taken" if secret is RETIRED else "key-id-unscoped"
         tags = "VER-6 RSN-1 KEY-6" if secret is RETIRED else "VER-6 RSN-1"
-        vector(s, f"key-id-{kind}", tags, flag, comment, "key_id_unknown",
+        vector(s, f"key-id-{kind}", tags, flag, comment, "key_id_unknown", keys=KEYS,
             headers=signed_headers(API, secret, TIME, NONCE, BODY.encode()))  # fmt: skip
 
 

@@ -7,13 +7,26 @@ import hmac
 from typing import Any
 
 from second_json import canonical, read
-from second_wire import (
-    api_key_id, digest, key_id, mac, signed_event, signed_headers, signing_input,
-)  # fmt: skip
+from second_wire import api_key_id, digest, key_id, mac, signed_event, signed_headers, signing_input
 from vector_suite import (
-    API, FOURTH, KEYS, LIVE, LIVE_API, NEW, NONCE, OLD, OTHER_API, STRANGER, THIRD, TIME, Json,
-    Suite, hexed, octets, times,
-)  # fmt: skip
+    API,
+    FOURTH,
+    KEYS,
+    LIVE,
+    LIVE_API,
+    NEW,
+    NONCE,
+    OLD,
+    OTHER_API,
+    STRANGER,
+    THIRD,
+    TIME,
+    Json,
+    Suite,
+    hexed,
+    octets,
+    times,
+)
 
 # RFC 4231 §4: (key, data, HMAC-SHA-256, how many bytes of it)
 RFC4231 = {

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from second_json import canonical, read
-from second_wire import NAMES, gate, key_id, mac, signed_headers, signing_input, api_key_id
-from vector_suite import (
-    API, KEYS, NEW, NONCE, TIME, Json, Suite, hexed, octets, outcome, refused,
-)  # fmt: skip
+from second_wire import NAMES, api_key_id, gate, key_id, mac, signed_headers, signing_input
+from vector_suite import API, NEW, NONCE, OLD, TIME, Json, Suite, hexed, octets, outcome, refused
 
 BODY = '{"event":"Order Completed","messageId":"m-1","type":"track","userId":"user-123"}'
 GOOD = signed_headers(API, NEW, TIME, NONCE, BODY.encode())
+TWO: Json = {"api_keys": [{"api_key": API, "secrets": [NEW, OLD]}]}
 JSON_TYPE = ["Content-Type", "application/json"]
 WORDS = {name.lower(): word for word, name in NAMES.items()}
 
@@ -38,9 +37,7 @@ def without(*names: str) -> Any:
 
 def intermediate(vector: Json, body: bytes) -> Json | None:
     """Signing input and MAC under the secret that the key id names, or the one that verifies."""
-    found = {
-        WORDS[name.lower()]: value for name, value in vector["headers"] if name.lower() in WORDS
-    }
+    found = {WORDS[name.lower()]: value for name, value in vector["headers"] if name.lower() in WORDS}
     entries = {entry["api_key"]: entry["secrets"] for entry in vector["keys"]["api_keys"]}
     named = found.get("key_id")
     fitting = [k for k in entries[found["api_key"]] if named in (None, key_id(k))]
@@ -54,7 +51,7 @@ def intermediate(vector: Json, body: bytes) -> Json | None:
 def vector(s: Suite, name: str, tags: str, flags: str, comment: str, reason: str | None,
     body: Any = BODY, **said: Any) -> None:  # fmt: skip
     """One request; reason None: it is verified."""
-    whole: Json = {"keys": KEYS, "now": TIME, "past": 300, "future": 60, "max_body": 1_048_576,
+    whole: Json = {"keys": TWO, "now": TIME, "past": 300, "future": 60, "max_body": 1_048_576,
         "accept_reserialized": False, "headers": [JSON_TYPE, *GOOD]} | said  # fmt: skip
     whole["body"] = body if isinstance(body, dict) else hexed(body)
     data = octets(whole["body"])

@@ -102,9 +102,7 @@ class Suite:
         self.name = name
         self.vectors: list[Json] = []
 
-    def add(
-        self, identity: str, tags: str, flags: str, comment: str, expect: Json | None, **said: Any
-    ) -> None:
+    def add(self, identity: str, tags: str, flags: str, comment: str, expect: Json | None, **said: Any) -> None:
         """One vector; tags and flags are separated by spaces."""
         vector = {"id": identity, "tags": tags.split(), "flags": flags.split(), "comment": comment}
         vector |= said

@@ -133,7 +133,10 @@ class Ingest:
                 Reason.EVENT_STORE_UNAVAILABLE, f"{type(error).__name__} in {place.filename}, line {place.lineno}"
             )
         _log(refusal, arrival)
-        return refused(refusal, arrival.body, arrival.request_id, floor(self._now()))
+        reply = refused(refusal, arrival.body, arrival.request_id, floor(self._now()))
+        if refusal.reason is Reason.BODY_TIMEOUT and scope["http_version"].startswith("1"):
+            reply = reply._replace(headers=((b"connection", b"close"),))  # RFC 9110 §15.5.9
+        return reply
 
     async def _take(self, scope: Message, receive: Receive, arrival: _Arrival) -> Reply:
         """Take the steps of SPEC §6.1 in their order."""

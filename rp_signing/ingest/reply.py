@@ -96,7 +96,4 @@ def refused(error: VerificationError, body: bytes | None, request_id: str, serve
         headers.append((b"retry-after", b"%d" % error.retry_after))
     if error.reason is Reason.METHOD_UNSUPPORTED:
         headers.append((b"allow", b"POST"))
-    if error.reason is Reason.BODY_TIMEOUT:
-        # What still comes of this body must not be read as the next request.
-        headers.append((b"connection", b"close"))
     return Reply(error.status, "application/problem+json", document, tuple(headers))

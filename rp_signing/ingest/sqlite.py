@@ -237,7 +237,7 @@ def _request_row(request: ReceivedRequest) -> tuple[Any, ...]:
 
 def _event(row: tuple[Any, ...]) -> StoredEvent:
     request = None if row[10] is None else StoredRequest(*row[10:])
-    return StoredEvent(*row[:7], bool(row[7]), *row[8:10], request)
+    return StoredEvent._make((*row[:7], bool(row[7]), *row[8:10], request))
 
 
 def _text(raw: bytes) -> str:

@@ -1,0 +1,142 @@
+"""``canonicalize``, ``sign`` and ``verify``: one body, from standard input."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from .. import canonical
+from ..errors import CanonicalizationError, VerificationError
+from ..keyfile import load_keyring
+from ..keys import Secret
+from ..signing import Signer, sign_event
+from ..stores.memory import MemoryNonceStore
+from ..verifier import Verified, Verifier
+from .answer import as_json, print_json, read_body, refuse
+
+existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@as_json
+def canonicalize(as_json: bool) -> None:
+    """Write the canonical form (RFC 8785) of the JSON on standard input to standard output."""
+    try:
+        written = canonical.canonicalize(canonical.parse(read_body()))
+    except CanonicalizationError as error:
+        refuse(error, as_json)
+    if as_json:
+        digest = hashlib.sha256(written).hexdigest()
+        print_json({"canonical": written.decode(), "length": len(written), "digest": digest})
+    else:
+        sys.stdout.buffer.write(written)
+
+
+@click.command()
+@click.option("--api-key", required=True, metavar="K", help="The api key.")
+@click.option(
+    "--secret-file",
+    required=True,
+    type=existing_file,
+    metavar="F",
+    help="A file that holds the secret; one newline at its end is not part of it.",
+)
+@click.option("--timestamp", type=int, metavar="T", help="Unix seconds instead of the clock's.")
+@click.option("--nonce", metavar="N", help="A nonce instead of a fresh one.")
+@click.option("--event", is_flag=True, help="Sign the event itself: print it with its integrity_signature.")
+@as_json
+def sign(api_key: str, secret_file: Path, timestamp: int | None, nonce: str | None, event: bool, as_json: bool) -> None:
+    """Sign the body on standard input: print the five headers, one `Name: value` a line.
+
+    An endpoint that stores events wants both: sign the event first (--event), then the request that carries it.
+    """
+    try:
+        secret = Secret(secret_file.read_text(encoding="utf-8").removesuffix("\n"))
+        signer = Signer(
+            api_key=api_key,
+            secret=secret,
+            clock=None if timestamp is None else lambda: timestamp,
+            nonce=None if nonce is None else lambda: nonce,
+        )
+        if event:
+            signed = sign_event(canonical.parse(read_body()), api_key=api_key, secret=secret)
+            sys.stdout.buffer.write(canonical.canonicalize(signed))
+            return
+        headers = signer.sign(read_body())
+    except CanonicalizationError as error:
+        refuse(error, as_json)
+    except (ValueError, OSError) as error:
+        raise click.UsageError(str(error)) from None
+    if as_json:
+        print_json(headers)
+    else:
+        click.echo("\n".join(f"{name}: {value}" for name, value in headers.items()))
+
+
+@click.command()
+@click.option("--keys", required=True, type=existing_file, metavar="F", help="The keys file (SPEC §8).")
+@click.option(
+    "--headers",
+    required=True,
+    type=click.File("rb"),
+    metavar="FILE",
+    help="The request's headers, one `Name: value` a line: what `sign` prints.",
+)
+@click.option("--now", type=float, metavar="T", help="Unix seconds instead of the clock's.")
+@as_json
+def verify(keys: Path, headers: BinaryIO, now: float | None, as_json: bool) -> None:
+    """Verify the body on standard input under its headers; a refusal says its reason.
+
+    Single use is not looked at here: the nonces that a server has seen are in its own store.
+    """
+    try:
+        keyring = load_keyring(keys)
+        pairs = header_lines(headers.read())
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    verifier = Verifier(keyring, nonces=MemoryNonceStore(born=0), clock=None if now is None else lambda: now)
+    try:
+        verified = verifier.verify(pairs, read_body())
+    except VerificationError as error:
+        refuse(error, as_json, verified=False, public_code=error.public_code)
+    _print_verified(verified, as_json)
+
+
+def header_lines(text: bytes) -> list[tuple[str, str]]:
+    """Read ``Name: value`` lines; an octet is a character, as on the wire.
+
+    Raises:
+        ValueError: a line has no colon.
+    """
+    pairs = []
+    for number, line in enumerate(text.decode("latin-1").split("\n"), start=1):
+        if not line.strip():
+            continue
+        name, colon, value = line.partition(":")
+        if not colon:
+            raise ValueError(f"line {number} of the headers is no `Name: value`")
+        pairs.append((name, value.strip(" \t\r")))
+    return pairs
+
+
+def _print_verified(verified: Verified, as_json: bool) -> None:
+    claim = verified.claim
+    shown = {
+        "api_key_id": claim.api_key_id,
+        "key_id": claim.key_id,
+        "timestamp": claim.timestamp,
+        "nonce": claim.nonce,
+        "length": claim.length,
+        "digest": claim.digest,
+        "live": claim.live,
+    }
+    if as_json:
+        print_json({"verified": True, "reason": None, **shown})
+        return
+    click.secho("verified", fg="green", bold=True)
+    for name, value in shown.items():
+        click.echo(f"  {name:<11} {value}")

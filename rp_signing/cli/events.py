@@ -1,0 +1,158 @@
+"""``events list`` and ``events audit``: what the event store holds, and whether it still verifies."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from ..errors import StoreError
+from ..ingest.audit import AuditReport, BadRow, Verdict, audit
+from ..ingest.sqlite import SQLiteEventStore
+from ..ingest.store import EventStore, StoredEvent
+from ..keyfile import load_keyring
+from .answer import as_json, print_json
+from .serve import DATABASE
+
+data_option = click.option(
+    "--data",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="The folder that `serve` keeps its data in.",
+)
+
+_COLOUR = {"high": "green", "standard": "yellow", Verdict.VERIFIED: "green", Verdict.UNSIGNED: "yellow"}
+
+
+@click.group()
+def events() -> None:
+    """Look at the stored events, and verify them again."""
+
+
+@events.command("list")
+@data_option
+@as_json
+def list_events(data: Path, as_json: bool) -> None:
+    """Show every stored event, in the order of storing."""
+    with _opened(data) as store:
+        if as_json:
+            print_json([_document(event) for event in store.scan()])
+        else:
+            Console().print(rows_table(list(store.scan())))
+
+
+@events.command("audit")
+@click.option(
+    "--keys",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="F",
+    help="The keys file, with the secrets that were retired.",
+)
+@data_option
+@as_json
+def audit_events(keys: Path, data: Path, as_json: bool) -> None:
+    """Verify every stored event again: exit 0 when all do, 1 when some do not."""
+    try:
+        keyring = load_keyring(keys)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    with _opened(data) as store, _progress() as progress:
+        task = progress.add_task("auditing", total=None)
+        report = audit(store, keyring, lambda done, total: progress.update(task, completed=done, total=total))
+    if as_json:
+        bad = [{**row._asdict(), "verdict": row.verdict.value} for row in report.bad]
+        counts = {verdict.value: count for verdict, count in report.counts.items()}
+        print_json({"ok": report.ok, "total": report.total, "counts": counts, "bad": bad})
+    else:
+        print_report(Console(), report)
+    sys.exit(0 if report.ok else 1)
+
+
+def rows_table(rows: list[StoredEvent]) -> Table:
+    """Give stored events as a table for a terminal."""
+    table = Table(title=f"{len(rows):,} stored events", title_justify="left", header_style="bold")
+    columns: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("row", {"justify": "right"}),
+        ("received (UTC)", {"no_wrap": True}),
+        ("type", {}),
+        ("messageId", {"overflow": "fold"}),
+        ("trust", {"no_wrap": True}),
+        ("key id", {"no_wrap": True}),
+        ("content", {"overflow": "ellipsis", "no_wrap": True, "ratio": 1}),
+    )
+    for heading, options in columns:
+        table.add_column(heading, **options)
+    for row in rows:
+        received = datetime.fromtimestamp(row.received_at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        trust = f"[{_COLOUR[row.trust]}]{row.trust}[/]"
+        content = row.content.replace("[", r"\[")
+        table.add_row(str(row.row_id), received, row.type, row.message_id, trust, row.key_id or "–", content)
+    return table
+
+
+def print_report(console: Console, report: AuditReport) -> None:
+    """Print what the audit found."""
+    table = Table(title="audit", title_justify="left", header_style="bold")
+    table.add_column("verdict")
+    table.add_column("events", justify="right")
+    for verdict, count in report.counts.items():
+        if count:
+            table.add_row(f"[{_COLOUR.get(verdict, 'red')}]{verdict.value}[/]", f"{count:,}")
+    console.print(table)
+    if not report.bad:
+        console.print("[green]Every high row verifies.[/]" if report.total else "There are no events.")
+        return
+    console.print(_bad_table(report.bad))
+    console.print("[red]Some rows do not verify.[/]")
+
+
+def _bad_table(bad: list[BadRow]) -> Table:
+    table = Table(title=f"{len(bad):,} rows do not verify", title_justify="left", header_style="bold")
+    for heading in ("row", "messageId", "verdict", "what does not fit"):
+        table.add_column(heading, overflow="fold")
+    for row in bad:
+        table.add_row(str(row.row_id), row.message_id, f"[red]{row.verdict.value}[/]", row.detail)
+    return table
+
+
+def _document(row: StoredEvent) -> dict[str, Any]:
+    """Give a row as JSON: the event as it was sent, beside what the store says of it."""
+    document = row._asdict()
+    try:
+        document["event"] = orjson.loads(row.content)
+    except orjson.JSONDecodeError:
+        document["event"] = None  # somebody wrote into the row; the audit names it
+    document["request"] = row.request._asdict() if row.request else None
+    return document
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+class _opened:  # reads as a verb in a with statement
+    """Open the event store of a data folder for the length of a with block."""
+
+    def __init__(self, data: Path) -> None:
+        if not (data / DATABASE).exists():
+            raise click.UsageError(f"there is no {DATABASE} in {data}; is it the folder that `serve --data` was given?")
+        try:
+            self._store: EventStore = SQLiteEventStore(data / DATABASE)
+        except StoreError as error:
+            raise click.ClickException(str(error)) from None
+
+    def __enter__(self) -> EventStore:
+        return self._store
+
+    def __exit__(self, *_: object) -> None:
+        self._store.close()

@@ -1,0 +1,116 @@
+"""``serve``: the ingest endpoint on a port."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import uvicorn
+
+from ..errors import StoreError
+from ..ingest.app import Ingest
+from ..ingest.sqlite import SQLiteEventStore
+from ..keyfile import load_keyring
+from ..keys import Keyring
+
+DATABASE = "events.db"
+"""The SQLite file in a data folder: events, their evidence, and the nonces."""
+
+_LOG = logging.getLogger("rp_signing.ingest")
+
+
+@click.command()
+@click.option(
+    "--keys",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="F",
+    help="The keys file (SPEC §8); read again on SIGHUP.",
+)
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help=f"Where events and nonces are kept, in {DATABASE}; made where it is not.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="H", help="The address to listen on.")
+@click.option("--port", default=8000, show_default=True, metavar="P", help="The port; 0 takes a free one.")
+def serve(keys: Path, data: Path, host: str, port: int) -> None:
+    """Run the ingest endpoint: POST /v1/track, /v1/identify, /v1/group, /v1/batch."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        keyring = load_keyring(keys)
+        data.mkdir(parents=True, exist_ok=True)
+        store = SQLiteEventStore(data / DATABASE)
+    except (ValueError, OSError, StoreError) as error:
+        raise click.UsageError(str(error)) from None
+    _warn_of_unsigned(keyring)
+    app = Ingest(keyring, store)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, lambda *_: _read_again(app, keys))
+    try:
+        Server(app, host, port).run()
+    finally:
+        store.close()
+
+
+class Server(uvicorn.Server):
+    """Uvicorn, with what a door for signed requests needs, saying where it listens.
+
+    Args:
+        app: the endpoint.
+        host: the address.
+        port: 0 takes a free one.
+        on_start: is called once it listens.
+    """
+
+    def __init__(
+        self,
+        app: Ingest,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        on_start: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._on_start = on_start
+        # h11 keeps a body's trailers out of the headers; the access log would tell nothing that ours does not.
+        super().__init__(
+            uvicorn.Config(
+                app, host=host, port=port, http="h11", access_log=False, log_config=None, server_header=False
+            )
+        )
+
+    @property
+    def url(self) -> str:
+        """Where it listens, once it has started."""
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    async def startup(self, sockets: Any = None) -> None:
+        """Start to listen, and say so."""
+        await super().startup(sockets)
+        if self.started:
+            _LOG.info("listening on %s", self.url)
+            self._on_start()
+
+
+def _read_again(app: Ingest, keys: Path) -> None:
+    """Take the keys file anew; one that cannot be read changes nothing."""
+    try:
+        app.use(load_keyring(keys))
+    except (ValueError, OSError) as error:
+        _LOG.error("the keys stay as they were: %s", error)  # a traceback could hold a secret
+        return
+    _LOG.info("%s read again: %d api keys", keys, len(app.keyring))
+    _warn_of_unsigned(app.keyring)
+
+
+def _warn_of_unsigned(keyring: Keyring) -> None:
+    for entry in keyring:
+        if entry.secrets and not entry.require_signature:
+            _LOG.warning("api key %s has a secret and takes unsigned events too", entry.api_key_id)

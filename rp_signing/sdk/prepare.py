@@ -1,0 +1,207 @@
+"""Events → one signed request. Knows no input or output (SPEC §4, §5, §9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any, Literal, TypedDict
+from uuid import uuid4
+
+from .. import wire
+from ..canonical import DEFAULT_LIMIT, canonicalize, parse
+from ..errors import CanonicalizationError, Reason
+from ..events import MAX_BATCH, WIRE_NAMES, EventFault, Group, Identify, Track, judge_events
+from .credentials import Credentials
+from .errors import PayloadRefused
+
+__all__ = ["Event", "Members", "Outgoing", "Prepared", "prepare_batch", "prepare_one", "sign"]
+
+Event = dict[str, Any] | Track | Identify | Group
+"""What `batch` takes: a dict with the names of the wire or of Python, or a model."""
+
+
+class Members(TypedDict, total=False):
+    """What `track`, `identify` and `group` all take. None is the same as leaving it out.
+
+    Attributes:
+        user_id: 1 to 256 characters; this or `anonymous_id` is required.
+        anonymous_id: 1 to 256 characters.
+        properties: any JSON object; so are `traits` and `context`.
+        timestamp: when it happened, RFC 3339 with ``Z`` or an offset; the time of the call when left out.
+        message_id: the event's own name, 1 to 128 of ``A-Z a-z 0-9 . _ : -``; a new UUID when left out.
+    """
+
+    user_id: str | None
+    anonymous_id: str | None
+    properties: dict[str, Any] | None
+    traits: dict[str, Any] | None
+    context: dict[str, Any] | None
+    timestamp: str | None
+    message_id: str | None
+
+
+_ARGUMENTS = ("event", "group_id", *Members.__annotations__)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The events of one call, complete but for the signatures, which are made at sending. Keeps for as long as you like.
+
+    Attributes:
+        route: ``track``, ``identify``, ``group`` or ``batch``.
+        message_ids: the events' own names, in order.
+        body: the unsigned body in canonical form, UTF-8.
+    """
+
+    route: str
+    message_ids: list[str]
+    body: bytes = field(repr=False)
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The unsigned events, read anew from the body."""
+        payload = parse(self.body, len(self.body))
+        return list(payload["batch"]) if self.route == "batch" else [payload]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Outgoing:
+    """One attempt to send: what goes over the wire. Its repr shows no header.
+
+    Attributes:
+        prepared: what it was made of.
+        headers: name → value; they hold the api key.
+        body: canonical bytes, UTF-8.
+    """
+
+    prepared: Prepared
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the body, 64 hex digits."""
+        return sha256(self.body).hexdigest()
+
+    def __repr__(self) -> str:
+        return f"<Outgoing {self.prepared.route}, {len(self.body):,} bytes>"
+
+
+def prepare_one(kind: Literal["track", "identify", "group"], members: dict[str, Any], now: float) -> Prepared:
+    """Complete and judge one event.
+
+    Args:
+        kind: its type, and the route.
+        members: the arguments of the call, by Python's names; None is left out.
+        now: Unix seconds.
+
+    Raises:
+        TypeError: there is no such argument.
+        PayloadRefused: the event breaks a rule.
+    """
+    for name in members:
+        if name not in _ARGUMENTS:
+            raise TypeError(
+                f"{kind}() takes no {name}=; it takes {', '.join(_ARGUMENTS)}, "
+                "and properties, traits and context hold what is yours"
+            )
+    given = {name: value for name, value in members.items() if value is not None}
+    return _prepare(kind, [{"type": kind, **given}], now)
+
+
+def prepare_batch(events: Iterable[Event], now: float) -> Prepared:
+    """Complete and judge the events of a batch.
+
+    Raises:
+        TypeError: this is no list of events.
+        PayloadRefused: there is none, there are too many, or at least one breaks a rule.
+    """
+    if isinstance(events, (str, bytes, dict, Track, Identify, Group)) or not isinstance(events, Iterable):
+        raise TypeError(f"batch() takes a list of events, not {type(events).__name__}")
+    listed = list(events)
+    if not listed:
+        raise PayloadRefused(f"nothing was sent: the batch is empty; it holds 1 to {MAX_BATCH:,} events")
+    if len(listed) > MAX_BATCH:
+        raise PayloadRefused(
+            f"nothing was sent: the batch has {len(listed):,} events, the limit is {MAX_BATCH:,}",
+            code=Reason.BATCH_TOO_LONG.public_code,
+        )
+    return _prepare("batch", listed, now)
+
+
+def sign(prepared: Prepared, credentials: Credentials) -> Outgoing:
+    """Make one attempt: every event and the request signed, with a fresh timestamp and nonce, where there is a secret.
+
+    Raises:
+        PayloadRefused: the body would be longer than is taken.
+    """
+    body = prepared.body
+    if credentials.signs:
+        events = credentials.sign_events(prepared.events)
+        body = canonicalize({"batch": events} if prepared.route == "batch" else events[0])
+    if len(body) > DEFAULT_LIMIT:
+        cure = "send it as several batches" if len(prepared.message_ids) > 1 else "make the event smaller"
+        raise PayloadRefused(
+            f"nothing was sent: the body has {len(body):,} bytes, the limit is {DEFAULT_LIMIT:,}; {cure}",
+            prepared=prepared,
+            code=Reason.PAYLOAD_TOO_LARGE.public_code,
+        )
+    return Outgoing(prepared, {wire.CONTENT_TYPE: wire.MEDIA_TYPE, **credentials.headers(body)}, body)
+
+
+def _prepare(route: str, given: list[Any], now: float) -> Prepared:
+    moment = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    faults: list[EventFault] = []
+    events, texts = [], []
+    for index, one in enumerate(given):
+        event = _complete(index, one, moment, faults)
+        events.append(event)
+        texts.append(_text(route, index, event, faults))
+    # What was said of a value once is not said again.
+    said = {(fault.index, fault.pointer) for fault in faults}
+    faults += [fault for fault in judge_events(route, events) if (fault.index, fault.pointer) not in said]
+    if faults:
+        faults.sort(key=lambda fault: fault.index)
+        raise PayloadRefused(
+            "nothing was sent", errors=[fault.document() for fault in faults], code=faults[0].reason.public_code
+        )
+    body = b'{"batch":[' + b",".join(texts) + b"]}" if route == "batch" else texts[0]
+    return Prepared(route, [event["messageId"] for event in events], body)
+
+
+def _complete(index: int, given: Any, moment: str, faults: list[EventFault]) -> Any:
+    """Give the event under the names of the wire, with messageId and timestamp."""
+    if isinstance(given, (Track, Identify, Group)):
+        given = given.to_wire()
+    if not isinstance(given, dict):
+        return given
+    event: dict[Any, Any] = {}
+    for name, value in given.items():
+        wired = WIRE_NAMES.get(name, name) if isinstance(name, str) else name
+        if wired in event:
+            _fault(faults, index, wired, f"given twice, as {wired} and as its Python name; take one of the two")
+        event[wired] = value
+    if wire.SIGNATURE_MEMBER in event:
+        _fault(faults, index, wire.SIGNATURE_MEMBER, "events are signed at sending; leave it out")
+    event.setdefault("messageId", str(uuid4()))
+    event.setdefault("timestamp", moment)
+    return event
+
+
+def _text(route: str, index: int, event: Any, faults: list[EventFault]) -> bytes:
+    """Give the event's canonical form, or note why there is none."""
+    try:
+        if route != "batch":
+            return canonicalize(event)
+        # Two levels down, as it will stand in the batch, so that it is not too deep only then.
+        return canonicalize([[event]])[2:-2]
+    except CanonicalizationError as error:
+        pointer = (error.pointer or "").removeprefix("/0/0" if route == "batch" else "")
+        faults.append(EventFault(index, error.reason, pointer, error.detail))
+        return b""
+
+
+def _fault(faults: list[EventFault], index: int, name: str, detail: str) -> None:
+    faults.append(EventFault(index, Reason.EVENT_INVALID, f"/{name}", detail))
