@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import gc
 import re
+from itertools import chain
 from json import JSONDecodeError, JSONDecoder
-from math import copysign
+from math import copysign, isnan
 from typing import Any, NoReturn
 
 import orjson
@@ -56,9 +57,9 @@ def canonicalize(value: Any) -> bytes:
         return write_exactly(value)
     mended: bytes | None = written
     if float in types:
-        mended = _with_own_numbers(written, [part for part in parts if type(part) is float])
+        mended = _with_own_numbers(written, [part for part in parts if part.__class__ is float])
     if mended and not mended.isascii():
-        mended = _in_utf16_order(mended)
+        mended = _in_utf16_order(mended, parts)
     return mended or write_exactly(value)
 
 
@@ -100,6 +101,7 @@ def parse(text: bytes | str, limit: int = DEFAULT_LIMIT) -> Any:
 _JSON_TYPES = {str, int, float, bool, type(None), list, tuple, dict}
 
 _TOO_DEEP = [NotImplemented]
+_inside = gc.get_referents
 
 
 def _parts_of(value: Any) -> list[Any]:
@@ -107,40 +109,38 @@ def _parts_of(value: Any) -> list[Any]:
 
     Names are left out: orjson takes none but str.
     """
-    level = [value]
-    parts = []
-    for _ in range(MAX_DEPTH):
+    parts = [value]
+    level = _inside(value)
+    depth = 0
+    while level:
         parts += level
-        level = gc.get_referents(*level)
-        if not level:
-            return parts
+        level = _inside(*level)
+        depth += 1
     # An array or object at this depth could be one level too deep; the exact path knows.
-    return _TOO_DEEP
+    return parts if depth < MAX_DEPTH else _TOO_DEEP
 
 
-_REST_OF_STRING = rb'[^"\\]*+(?:\\.[^"\\]*+)*+"(:?)'
-_ABOVE_BMP = re.compile(rb"\xf0" + _REST_OF_STRING, re.DOTALL)
-_HIGH_BMP = {lead: re.compile(bytes([lead]) + _REST_OF_STRING, re.DOTALL) for lead in (0xEE, 0xEF)}
-
-
-def _in_utf16_order(written: bytes) -> bytes | None:
+def _in_utf16_order(written: bytes, parts: list[Any]) -> bytes | None:
     """Bring names that orjson sorted by code point into the order of UTF-16 code units (SPEC CAN-2).
 
     The two orders differ only where a name with U+E000 to U+FFFF (UTF-8 from 0xEE or 0xEF) stands beside one with a
     character above U+FFFF (UTF-8 from 0xF0). Then the former are moved, by their first byte, to where they sort last,
     U+10E000 to U+10FFFF, the document is sorted again, and they are moved back.
     """
-    if 0xF0 not in written or not (0xEF in written or 0xEE in written):
+    if not (0xEF in written or 0xEE in written):
         return written
     if 0xF1 in written or 0xF2 in written or 0xF3 in written or 0xF4 in written:
         return None
-    if b":" not in _ABOVE_BMP.findall(written):
+    if 0xF0 not in written:
         return written
-    if not any(lead in written and b":" in names.findall(written) for lead, names in _HIGH_BMP.items()):
+    names = "".join(chain.from_iterable([part for part in parts if part.__class__ is dict])).encode()
+    if 0xF0 not in names or not (0xEF in names or 0xEE in names):
         return written
     moved = written.replace(b"\xee", b"\xf4\x8e").replace(b"\xef", b"\xf4\x8f")
     sorted_again = orjson.dumps(orjson.loads(moved), option=orjson.OPT_SORT_KEYS)
-    return sorted_again.replace(b"\xf4\x8e", b"\xee").replace(b"\xf4\x8f", b"\xef")
+    if 0xEE in written:
+        sorted_again = sorted_again.replace(b"\xf4\x8e", b"\xee")
+    return sorted_again.replace(b"\xf4\x8f", b"\xef")
 
 
 _FRACTION = re.compile(rb"\.0(?=[,}\]])")
@@ -151,19 +151,20 @@ def _with_own_numbers(written: bytes, floats: list[float]) -> bytes | None:
 
     Those are ``-0.0``, exponents from 1e+16 to 1e+20 and of 1e-6, and ``null`` for infinities and NaN.
     """
-    whole = 0
-    for number in floats:
-        if 1e-5 <= number < 1e16 or -1e16 < number <= -1e-5:
-            whole += number.is_integer()
-        elif number == 0 and copysign(1, number) > 0:
-            whole += 1
-        else:
-            return None
+    usual = min(floats) >= 1e-5 and max(floats) < 1e16 and not isnan(sum(floats))
+    if not usual and not all(map(_is_usual, floats)):
+        return None
+    whole = sum(map(float.is_integer, floats))
     if not whole:
         return written
     # Text can look like a whole float; then more places are found than there are such floats.
     mended, found = _FRACTION.subn(b"", written)
     return mended if found == whole else None
+
+
+def _is_usual(number: float) -> bool:
+    """Tell whether orjson writes a double as ECMAScript does, but for a ``.0`` at its end."""
+    return 1e-5 <= abs(number) < 1e16 or (number == 0 and copysign(1, number) > 0)
 
 
 # Strict reading

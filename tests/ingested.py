@@ -9,8 +9,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from parties import API_KEY, LIVE_API_KEY, OLD, OTHER, OTHER_API_KEY, SECRET, UNSIGNED_API_KEY, Clock
+from parties import LIVE_API_KEY, OLD, OTHER, OTHER_API_KEY, UNSIGNED_API_KEY, Clock
 from served import Answer, ask, serving
+from spec_page import API_KEY, SECRET
 
 from rp_signing import Keyring, Signer, canonicalize, sign_event
 from rp_signing.ingest.app import Ingest

@@ -70,7 +70,11 @@ def wire_to(url: str) -> Iterator[socket.socket]:
 
 def head(url: str, headers: Iterable[tuple[str, str]], method: str = "POST") -> bytes:
     """Write a request's head as it is told to, doubled and odd headers too."""
-    lines = [f"{method} {urlsplit(url).path} HTTP/1.1", "Host: localhost", *(f"{name}: {value}" for name, value in headers)]
+    lines = [
+        f"{method} {urlsplit(url).path} HTTP/1.1",
+        "Host: localhost",
+        *(f"{name}: {value}" for name, value in headers),
+    ]
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import corpus
 import pytest
-from parties import API_KEY, NOW, OLD, OTHER_API_KEY, SECRET, STRANGER, UNSIGNED_API_KEY, Clock, signer
+from parties import NOW, OLD, OTHER_API_KEY, STRANGER, UNSIGNED_API_KEY, Clock, signer
+from spec_page import API_KEY, SECRET
 
 from rp_signing import Keyring, Secret, canonicalize, parse, sign_event
 from rp_signing.ingest.audit import AuditReport, Verdict, audit

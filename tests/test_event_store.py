@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from parties import API_KEY, BODY, LIVE_API_KEY, NOW, OTHER, Clock, refusal, signer
+from parties import BODY, LIVE_API_KEY, NOW, OTHER, Clock, refusal, signer
+from spec_page import API_KEY
 
 from rp_signing import Claim, Keyring, Reason, StoreError, VerificationError, Verifier
 from rp_signing.ingest.sqlite import SQLiteEventStore
@@ -97,7 +98,9 @@ def test_nonce_and_events_are_one_transaction(store: SQLiteEventStore, path: Pat
     with pytest.raises(MessageIdConflict) as caught:
         store.store(request(2, again), [event("m-0", "{}", MAC), event("m-1", "[]", MAC)])
     assert caught.value.indexes == [1]
-    counts = "SELECT (SELECT count(*) FROM rp_event), (SELECT count(*) FROM rp_request), (SELECT count(*) FROM rp_nonce)"
+    counts = (
+        "SELECT (SELECT count(*) FROM rp_event), (SELECT count(*) FROM rp_request), (SELECT count(*) FROM rp_nonce)"
+    )
     assert rows(path, counts) == [(1, 1, 1)]
     assert store.store(request(3, again), [event("m-2", "{}", MAC)]) == Stored(1, 0)
 

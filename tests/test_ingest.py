@@ -11,12 +11,13 @@ from typing import Any
 import corpus
 import pytest
 from ingested import DOCUMENT, JSON, Endpoint, endpoint, keyring_without, listening, signed, track
-from parties import API_KEY, LIVE_API_KEY, NOW, OLD, OTHER, SECRET, UNSIGNED_API_KEY, Clock
+from parties import LIVE_API_KEY, NOW, OLD, OTHER, UNSIGNED_API_KEY, Clock
 from served import ask, serving
+from spec_page import API_KEY, SECRET
 
 from rp_signing import Keyring, canonicalize, parse
 from rp_signing.ingest.app import Ingest
-from rp_signing.ingest.audit import audit
+from rp_signing.ingest.audit import Verdict, audit
 from rp_signing.keyfile import keyring_of
 from rp_signing.keys import api_key_id
 
@@ -72,7 +73,7 @@ def test_the_corpus_is_stored_byte_for_byte_in_batches(served: Endpoint, size: i
         assert (answer.status, answer.document["stored"]) == (202, len(batch)), answer.document
     assert served.contents() == [canonicalize(event).decode() for event in events]
     report = audit(served.store, keyring_of(DOCUMENT))
-    assert report.counts["verified"] == 240
+    assert report.counts[Verdict.VERIFIED] == 240
     assert report.ok
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from parties import API_KEY, LIVE_API_KEY, OLD, OTHER, OTHER_API_KEY, SECRET, UNSIGNED_API_KEY
+from parties import LIVE_API_KEY, OLD, OTHER, OTHER_API_KEY, UNSIGNED_API_KEY
+from spec_page import API_KEY, SECRET
 
 from rp_signing import Keyring, Secret
 from rp_signing.keyfile import keyring_of, load_keyring
@@ -34,7 +35,7 @@ def entry_of(keyring: Keyring, api_key: str = API_KEY) -> Any:
 
 def complaint(folder: Path, document: Any) -> str:
     """What is said of a file that is refused, with neither a key nor a secret in it."""
-    with pytest.raises(ValueError, match="keys.json: ") as caught:
+    with pytest.raises(ValueError, match=r"keys\.json: ") as caught:
         load_keyring(written(folder, document))
     said = str(caught.value).removeprefix(f"{folder / 'keys.json'}: ")
     assert not [text for text in (API_KEY, LIVE_API_KEY, SECRET, OLD, OTHER) if text in said]

@@ -111,7 +111,7 @@ def test_every_rule_has_a_vector() -> None:
 def test_every_reason_of_the_gate_has_a_vector() -> None:
     """Each reason that a library can give without a server stands in a vector, with its public code."""
     table = SPEC[SPEC.index("### 6.3") : SPEC.index("[RSN-1]")]
-    reasons = set(re.findall(r"`([a-z_]+)`", table))
+    reasons = set(re.findall(r"`([a-z0-9_]+)`", table))
     server = {
         "route_unknown", "method_unsupported", "body_timeout", "message_id_conflict", "replay_key_full",
         "replay_store_full", "replay_store_unavailable", "event_store_unavailable",

@@ -69,11 +69,12 @@ class Credentials:
         if text is None:
             raise ValueError(f"there is no api key: give api_key=, or set the environment variable {_API_KEY}")
         held, secret_source = _argument("secret", secret, _SECRET)
-        entry = _made(source, lambda: ApiKey(text))
-        self._secret = held if held is None or isinstance(held, Secret) else _made(secret_source, lambda: Secret(held))
-        self._signer = self._secret and _made(
-            secret_source, lambda: Signer(api_key=text, secret=self._secret, clock=clock, nonce=nonce)
-        )
+        entry: ApiKey = _made(source, lambda: ApiKey(text))
+        self._secret: Secret | None = None
+        self._signer: Signer | None = None
+        if held is not None:
+            own = self._secret = held if isinstance(held, Secret) else _made(secret_source, lambda: Secret(held))
+            self._signer = _made(secret_source, lambda: Signer(api_key=text, secret=own, clock=clock, nonce=nonce))
         self._api_key: str = text
         self._clock = clock
         self.api_key_id = entry.api_key_id

@@ -47,7 +47,7 @@ _ARGUMENTS = ("event", "group_id", *Members.__annotations__)
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The events of one call, complete but for the signatures, which are made at sending. Keeps for as long as you like.
+    """The events of one call, complete but for the signatures, which are made at sending. It can be kept and pickled.
 
     Attributes:
         route: ``track``, ``identify``, ``group`` or ``batch``.

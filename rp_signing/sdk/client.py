@@ -1,0 +1,236 @@
+"""`RetainPixel` and `AsyncRetainPixel`: two thin shells around what prepares events and reads answers.
+
+Each call has been sent, and answered, when it returns. Nothing is queued, retried, redirected or sent in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from typing import Self, Unpack
+
+import httpx2
+
+from ..keys import Secret
+from .credentials import LEFT_OUT, LeftOut
+from .deadline import Deadline, hold_deadlines
+from .errors import ClientUnusable, NotDelivered
+from .prepare import Event, Members, Outgoing, Prepared
+from .reply import MAX_REPLY, Receipt, Reply
+from .sender import Sender
+
+__all__ = ["CONNECT_TIMEOUT", "TIMEOUT", "AsyncRetainPixel", "RetainPixel"]
+
+CONNECT_TIMEOUT = 5.0
+"""Seconds to connect."""
+
+TIMEOUT = 15.0
+"""Seconds in all, from the call to the last byte of the answer."""
+
+# The answer is read as it comes: compressed, a small one could be of any size.
+_ASKED = {"accept": "application/json", "accept-encoding": "identity", "user-agent": "rp-signing"}
+
+
+class RetainPixel(Sender):
+    """Sends events, signed where there is a secret. Safe to share between threads.
+
+        with RetainPixel(api_key="rpx_test_…", secret="rps_test_…", base_url="https://ingest.example") as client:
+            receipt = client.track(user_id="user-123", event="Order Completed", properties={"total": 49.9})
+
+    Every call returns a `Receipt` or raises `NotDelivered`, of which each kind names a cause; what it raises holds the
+    events in ``.prepared``. `track`, `identify` and `group` take, by name: ``user_id``, ``anonymous_id``, ``event``,
+    ``group_id``, ``properties``, ``traits``, ``context``, ``timestamp``, ``message_id`` (see `Members`).
+
+    Args:
+        api_key: its text; left out, the environment variable RETAINPIXEL_API_KEY.
+        secret: a `Secret` or its text; left out, RETAINPIXEL_HMAC_SECRET; without either, events are sent unsigned,
+            which the log says once. None or empty is refused: it is what a missing variable gives.
+        base_url: such as ``https://ingest.example``; left out, RETAINPIXEL_BASE_URL.
+        timeout: seconds that a call may take in all; 5 of them to connect.
+        http_client: an ``httpx2.Client`` to send with; whoever made it closes it.
+        transport: an ``httpx2.BaseTransport`` for the client that is made otherwise.
+        clock: gives Unix seconds; `time.time` when None.
+        nonce: gives a fresh nonce, 22 to 64 of ``A-Z a-z 0-9 _ -``; random when None.
+
+    Raises:
+        ValueError, TypeError: an argument or variable makes no sense; the message names it, never a secret's text.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str | LeftOut = LEFT_OUT,
+        secret: Secret | str | LeftOut = LEFT_OUT,
+        base_url: str | LeftOut = LEFT_OUT,
+        timeout: float = TIMEOUT,
+        http_client: httpx2.Client | None = None,
+        transport: httpx2.BaseTransport | None = None,
+        clock: Callable[[], float] | None = None,
+        nonce: Callable[[], str] | None = None,
+    ) -> None:
+        super().__init__(api_key, secret, base_url, timeout, clock, nonce)
+        _check_http_client(http_client, httpx2.Client, transport)
+        self._http = http_client or httpx2.Client(transport=transport)
+        self._owned = http_client is None
+        if self._owned and transport is None:
+            hold_deadlines(self._http)
+
+    def track(self, *, event: str, group_id: str | None = None, **members: Unpack[Members]) -> Receipt:
+        """Send that somebody did something: `event`, 1 to 256 characters."""
+        return self.send(self._prepare("track", event=event, group_id=group_id, **members))
+
+    def identify(self, *, event: str | None = None, group_id: str | None = None, **members: Unpack[Members]) -> Receipt:
+        """Send what is known of a user: ``traits``."""
+        return self.send(self._prepare("identify", event=event, group_id=group_id, **members))
+
+    def group(self, *, group_id: str, event: str | None = None, **members: Unpack[Members]) -> Receipt:
+        """Send that a user belongs to a group: `group_id`, 1 to 256 characters."""
+        return self.send(self._prepare("group", event=event, group_id=group_id, **members))
+
+    def batch(self, events: Iterable[Event]) -> Receipt:
+        """Send 1 to 1,000 events, dicts or models, in one request; all are stored, or none (SPEC EVT-5)."""
+        return self.send(self._prepare_batch(events))
+
+    def send(self, prepared: Prepared) -> Receipt:
+        """Send events again, signed anew: the same messageIds, so that none is stored twice.
+
+        Args:
+            prepared: what an error's ``.prepared`` holds.
+
+        Raises:
+            NotDelivered: of the kind that names the cause.
+        """
+        outgoing = self._outgoing(prepared, self._http.is_closed)
+        return self._receipt(outgoing, self._exchange(outgoing))
+
+    def _exchange(self, outgoing: Outgoing) -> Reply | NotDelivered:
+        end = time.monotonic() + self._timeout
+        rest = Deadline(self._timeout, end)
+        connect = Deadline(min(CONNECT_TIMEOUT, self._timeout), end)
+        status = None
+        try:
+            with self._http.stream(
+                "POST",
+                self._url(outgoing),
+                content=outgoing.body,
+                headers={**_ASKED, **outgoing.headers},
+                timeout=httpx2.Timeout(connect=connect, read=rest, write=rest, pool=rest),
+                follow_redirects=False,
+            ) as response:
+                status = response.status_code
+                body = bytearray()
+                for piece in response.iter_raw():
+                    body += piece
+                    if len(body) > MAX_REPLY:
+                        return Reply(status, dict(response.headers), None)
+                    if time.monotonic() > end:
+                        raise TimeoutError("the time for the whole exchange is over")
+                return Reply(status, dict(response.headers), bytes(body))
+        except Exception as error:
+            return self._failed(outgoing, status, error)
+
+    def close(self) -> None:
+        """Close the connections, and nothing else: every call has been sent already."""
+        self._closed = True
+        if self._owned:
+            self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class AsyncRetainPixel(Sender):
+    """`RetainPixel` for asyncio: the same arguments and methods, awaited. One client belongs to one event loop."""
+
+    def __init__(
+        self,
+        *,
+        api_key: str | LeftOut = LEFT_OUT,
+        secret: Secret | str | LeftOut = LEFT_OUT,
+        base_url: str | LeftOut = LEFT_OUT,
+        timeout: float = TIMEOUT,
+        http_client: httpx2.AsyncClient | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        clock: Callable[[], float] | None = None,
+        nonce: Callable[[], str] | None = None,
+    ) -> None:
+        super().__init__(api_key, secret, base_url, timeout, clock, nonce)
+        _check_http_client(http_client, httpx2.AsyncClient, transport)
+        self._http = http_client or httpx2.AsyncClient(transport=transport)
+        self._owned = http_client is None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def track(self, *, event: str, group_id: str | None = None, **members: Unpack[Members]) -> Receipt:
+        """Send that somebody did something: `event`, 1 to 256 characters."""
+        return await self.send(self._prepare("track", event=event, group_id=group_id, **members))
+
+    async def identify(
+        self, *, event: str | None = None, group_id: str | None = None, **members: Unpack[Members]
+    ) -> Receipt:
+        """Send what is known of a user: ``traits``."""
+        return await self.send(self._prepare("identify", event=event, group_id=group_id, **members))
+
+    async def group(self, *, group_id: str, event: str | None = None, **members: Unpack[Members]) -> Receipt:
+        """Send that a user belongs to a group: `group_id`, 1 to 256 characters."""
+        return await self.send(self._prepare("group", event=event, group_id=group_id, **members))
+
+    async def batch(self, events: Iterable[Event]) -> Receipt:
+        """Send 1 to 1,000 events, dicts or models, in one request; all are stored, or none (SPEC EVT-5)."""
+        return await self.send(self._prepare_batch(events))
+
+    async def send(self, prepared: Prepared) -> Receipt:
+        """Send events again, signed anew: the same messageIds, so that none is stored twice. See `RetainPixel.send`."""
+        outgoing = self._outgoing(prepared, self._http.is_closed)
+        loop = asyncio.get_running_loop()
+        self._loop = self._loop or loop
+        if self._loop is not loop:
+            text = "nothing was sent: the client made its connections on another event loop; make one client a loop"
+            raise ClientUnusable(text, prepared=prepared)
+        return self._receipt(outgoing, await self._exchange(outgoing))
+
+    async def _exchange(self, outgoing: Outgoing) -> Reply | NotDelivered:
+        status = None
+        try:
+            async with (
+                asyncio.timeout(self._timeout),
+                self._http.stream(
+                    "POST",
+                    self._url(outgoing),
+                    content=outgoing.body,
+                    headers={**_ASKED, **outgoing.headers},
+                    timeout=httpx2.Timeout(self._timeout, connect=min(CONNECT_TIMEOUT, self._timeout)),
+                    follow_redirects=False,
+                ) as response,
+            ):
+                status = response.status_code
+                body = bytearray()
+                async for piece in response.aiter_raw():
+                    body += piece
+                    if len(body) > MAX_REPLY:
+                        return Reply(status, dict(response.headers), None)
+                return Reply(status, dict(response.headers), bytes(body))
+        except Exception as error:
+            return self._failed(outgoing, status, error)
+
+    async def aclose(self) -> None:
+        """Close the connections, and nothing else: every call has been sent already."""
+        self._closed = True
+        if self._owned:
+            await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+
+def _check_http_client(given: object, kind: type, transport: object) -> None:
+    if given is not None and not isinstance(given, kind):
+        raise TypeError(f"http_client= must be an httpx2.{kind.__name__}, not {type(given).__name__}")
+    if given is not None and transport is not None:
+        raise ValueError("give http_client= or transport=, not both")
