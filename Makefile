@@ -13,7 +13,9 @@ help:
 	@echo 'make lint   check style, types, import floors, dependencies and the wheel'
 
 demo: .venv/ready
-	.venv/bin/rp-signing demo
+	@mkdir -p build
+	@.venv/bin/python tests/write_corpus.py > build/corpus.jsonl
+	.venv/bin/rp-signing demo --events build/corpus.jsonl
 
 test: .venv/ready
 	.venv/bin/python -m pytest --cov

@@ -29,7 +29,7 @@ from ..keyfile import load_keyring
 from ..keys import api_key_text, secret_text
 from ..sdk import RetainPixel
 from ..signing import Signer, sign_event
-from .events import print_report, rows_table
+from .events import print_report, rows_table, wide_console
 from .serve import DATABASE, Server
 
 _SHOWN_ROWS = 12
@@ -58,7 +58,7 @@ def demo(more: Path | None) -> None:
     Signed ones by track, identify, group and batch; an unsigned one; then a tampered, a replayed and a stale one, and
     one under another secret.
     """
-    console = Console(width=max(Console().width, 100) if not sys.stdout.isatty() else None)
+    console = wide_console()
     folder = Path(tempfile.mkdtemp(prefix="rp-signing-demo-"))
     keys = _Keys(folder)
     keyring = load_keyring(folder / "keys.json")
@@ -73,7 +73,7 @@ def demo(more: Path | None) -> None:
         print_report(console, report)
     finally:
         store.close()
-    console.print(_by_hand(folder), highlight=False)
+    console.print(_by_hand(folder), highlight=False, soft_wrap=True)
     sys.exit(0 if report.ok and story.as_it_should else 1)
 
 
@@ -196,7 +196,7 @@ class _Heard(logging.Handler):
 
 @contextmanager
 def _reasons() -> Iterator[list[str]]:
-    log, heard = logging.getLogger("rp_signing.ingest"), _Heard()
+    log, heard = logging.getLogger("rp_signing"), _Heard()
     log.addHandler(heard)
     log.propagate = False
     try:
@@ -243,7 +243,7 @@ def _outcomes_table(outcomes: Iterator[Outcome]) -> Table:
 def _show_store(console: Console, store: SQLiteEventStore) -> None:
     rows = list(store.scan())
     few = rows[: _SHOWN_ROWS // 2] + rows[-_SHOWN_ROWS // 2 :] if len(rows) > _SHOWN_ROWS else rows
-    table = rows_table(few)
+    table = rows_table(few, console.width)
     table.title = f"The stored rows: {len(few)} of {len(rows):,}"
     console.print()
     console.print(table)
@@ -254,6 +254,7 @@ def _by_hand(folder: Path) -> str:
     return f"""
 [bold]The same by hand[/] (the folder stays until you remove it):
 
+  export PATH="$PATH:{Path(sys.argv[0]).resolve().parent}"
   cd {folder}
   rp-signing serve --keys keys.json --data . &
   echo '{{"type":"track","messageId":"by-hand-1","userId":"user-123","event":"Tried By Hand"}}' > event.json

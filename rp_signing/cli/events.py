@@ -10,6 +10,7 @@ from typing import Any
 import click
 import orjson
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -46,7 +47,8 @@ def list_events(data: Path, as_json: bool) -> None:
         if as_json:
             print_json([_document(event) for event in store.scan()])
         else:
-            Console().print(rows_table(list(store.scan())))
+            console = wide_console()
+            console.print(rows_table(list(store.scan()), console.width))
 
 
 @events.command("audit")
@@ -73,30 +75,35 @@ def audit_events(keys: Path, data: Path, as_json: bool) -> None:
         counts = {verdict.value: count for verdict, count in report.counts.items()}
         print_json({"ok": report.ok, "total": report.total, "counts": counts, "bad": bad})
     else:
-        print_report(Console(), report)
+        print_report(wide_console(), report)
     sys.exit(0 if report.ok else 1)
 
 
-def rows_table(rows: list[StoredEvent]) -> Table:
-    """Give stored events as a table for a terminal."""
+def rows_table(rows: list[StoredEvent], width: int) -> Table:
+    """Give stored events as a table for a terminal of this many columns."""
     table = Table(title=f"{len(rows):,} stored events", title_justify="left", header_style="bold")
-    columns: tuple[tuple[str, dict[str, Any]], ...] = (
-        ("row", {"justify": "right"}),
-        ("received (UTC)", {"no_wrap": True}),
-        ("type", {}),
-        ("messageId", {"overflow": "fold"}),
-        ("trust", {"no_wrap": True}),
-        ("key id", {"no_wrap": True}),
-        ("content", {"overflow": "ellipsis", "no_wrap": True, "ratio": 1}),
-    )
-    for heading, options in columns:
-        table.add_column(heading, **options)
+    narrow = width < 110
+    received_as = "%H:%M:%S" if narrow else "%Y-%m-%d %H:%M:%S"
+    headings = ["row", "received (UTC)", "type", "trust", *([] if narrow else ["key id"]), "messageId", "content"]
+    for heading in headings:
+        table.add_column(heading, no_wrap=True)
     for row in rows:
-        received = datetime.fromtimestamp(row.received_at, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        trust = f"[{_COLOUR[row.trust]}]{row.trust}[/]"
-        content = row.content.replace("[", r"\[")
-        table.add_row(str(row.row_id), received, row.type, row.message_id, trust, row.key_id or "–", content)
+        received = datetime.fromtimestamp(row.received_at, UTC).strftime(received_as)
+        cells = [str(row.row_id), received, row.type, f"[{_COLOUR[row.trust]}]{row.trust}[/]"]
+        if not narrow:
+            cells.append(_clipped(row.key_id or "–", 9))
+        cells.append(_clipped(row.message_id, 12 if narrow else 20))
+        table.add_row(*cells, escape(_clipped(row.content, max(16, width - (71 if narrow else 96)))))
     return table
+
+
+def wide_console() -> Console:
+    """Give a terminal to print tables to; where there is none, one that is wide enough for them."""
+    return Console(width=None if sys.stdout.isatty() else 140)
+
+
+def _clipped(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def print_report(console: Console, report: AuditReport) -> None:

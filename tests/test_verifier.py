@@ -1,0 +1,347 @@
+"""The gate: its order, its reasons, and that nothing else comes out of it."""
+
+import asyncio
+from typing import Any
+
+import pytest
+import spec_page
+from parties import (
+    BODY,
+    KEYS,
+    LIVE_API_KEY,
+    NOW,
+    OLD,
+    OTHER,
+    OTHER_API_KEY,
+    STRANGER,
+    UNSIGNED_API_KEY,
+    Clock,
+    reason,
+    refusal,
+    signer,
+    verifier,
+)
+from second_wire import signed_headers
+from spec_page import API_KEY, API_KEY_ID, KEY_ID, SECRET
+
+from rp_signing import Claim, Keyring, MemoryNonceStore, Reason, Secret, StoreError, VerificationError, Verified, wire
+from rp_signing.keys import ApiKey, RetiredSecret
+from rp_signing.verifier import MAX_RESERIALIZED, Unsigned
+
+PAGE = {name: value for name, value in spec_page.HEADERS.items() if name.startswith("X-RP-")}
+RESPACED = BODY.replace(b",", b" , ")
+
+
+def sign(body: bytes = BODY, secret: str = SECRET, api_key: str = API_KEY, now: float = NOW) -> dict[str, str]:
+    """The headers of a request."""
+    return signer(Clock(now), secret, api_key).sign(body)
+
+
+def unnamed(body: bytes, secret: str = SECRET) -> dict[str, str]:
+    """The headers of a hand-written sender that names no key id, by the second implementation."""
+    return dict(signed_headers(API_KEY, secret, str(NOW), "n" * 22, body, named=False))
+
+
+def test_the_request_of_the_spec_is_taken_once() -> None:
+    """SPEC §1's request is verified, with every field of it, and a second copy is refused."""
+    gate = verifier(Clock(int(PAGE[wire.TIMESTAMP])))
+    verified = gate.verify(spec_page.HEADERS, spec_page.BODY)
+    assert isinstance(verified, Verified)
+    assert verified.payload["integrity_signature"] == spec_page.SIGNATURE
+    assert (verified.api_key_id, verified.key_id) == (spec_page.API_KEY_ID, spec_page.KEY_ID)
+    assert (str(verified.timestamp), verified.nonce) == (PAGE[wire.TIMESTAMP], PAGE[wire.NONCE])
+    assert verified.digest == spec_page.REQUEST_INPUT.decode()[-64:]
+    assert (verified.live, verified.reserialized, verified.claim.length) == (False, False, len(spec_page.BODY))
+    assert reason(gate.verify, spec_page.HEADERS, spec_page.BODY) == Reason.REPLAYED
+
+
+def test_a_live_key_is_told_apart() -> None:
+    """A request of a live api key is live."""
+    assert verifier(Clock()).verify(sign(secret=OTHER, api_key=LIVE_API_KEY), BODY).live
+
+
+@pytest.mark.parametrize("secret", [SECRET, OLD])
+def test_every_active_secret_verifies(secret: str) -> None:
+    """A request under the newest secret or an older one is taken, whether it names its key id or not."""
+    for headers in (sign(secret=secret), unnamed(BODY, secret)):
+        claim = verifier(Clock()).check(headers, BODY)
+        assert claim.key_id == Secret(secret).key_id
+        assert claim.sent_key_id == headers.get(wire.KEY_ID)
+
+
+# Each request has the fault of its row and of every row below it.
+ORDER: list[tuple[str, dict[str, Any]]] = [
+    ("payload_too_large", {"max_body": 4}),
+    ("encoding_unsupported", {"headers": {"Content-Encoding": "gzip"}}),
+    ("media_type_unsupported", {"headers": {"Content-Type": "text/plain"}}),
+    ("timestamp_unit", {"headers": {wire.TIMESTAMP: "1795424400000"}}),
+    ("api_key_unknown", {"headers": {wire.API_KEY: "rpx_test_nobody", wire.TIMESTAMP: str(NOW)}}),
+    ("key_id_unknown", {"headers": {wire.KEY_ID: "0" * 16, wire.API_KEY: API_KEY}}),
+    ("signature_mismatch", {"headers": {wire.KEY_ID: KEY_ID, wire.SIGNATURE: "sha256=" + "0" * 64}}),
+]
+
+
+@pytest.mark.parametrize("row", range(len(ORDER)))
+def test_the_first_step_that_refuses_is_named(row: int) -> None:
+    """SPEC §6.1: of several faults, that of the earliest step is the reason."""
+    headers = sign(b"no json", now=NOW - 1000)
+    options: dict[str, Any] = {}
+    for _, fault in reversed(ORDER[row:]):
+        headers |= fault.get("headers", {})
+        options |= {name: value for name, value in fault.items() if name != "headers"}
+    assert reason(verifier(Clock(), **options).verify, headers, b"no json") == ORDER[row][0]
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "told"),
+    [
+        (sign(now=NOW - 301), b"no json", "signature_mismatch"),
+        (sign(b"no json", now=NOW - 301), b"no json", "timestamp_expired"),
+        (sign(b"no json", now=NOW + 61), b"no json", "timestamp_future"),
+        (sign(b"no json"), b"no json", "payload_not_json"),
+        (unnamed(b""), b"", "payload_not_json"),
+        (sign(b'{"a":1,"a":1}'), b'{"a":1,"a":1}', "payload_duplicate_key"),
+        (sign(b'"\xff"'), b'"\xff"', "payload_not_utf8"),
+        (sign(secret=STRANGER), BODY, "key_id_unknown"),
+        (unnamed(BODY, STRANGER), BODY, "signature_mismatch"),
+        ({**unnamed(BODY), wire.KEY_ID: KEY_ID}, BODY, "signature_mismatch"),
+        ({**sign(), wire.API_KEY: OTHER_API_KEY}, BODY, "key_id_unknown"),
+        ({wire.API_KEY: API_KEY}, BODY, "signature_missing"),
+        ({}, BODY, "api_key_missing"),
+    ],
+)
+def test_a_request_is_refused_with_its_reason(headers: Any, body: bytes, told: str) -> None:
+    """Each fault has its reason, and leaves the nonce unused."""
+    store = MemoryNonceStore(born=0)
+    gate = verifier(Clock(), store)
+    assert [reason(gate.verify, headers, body) for _ in range(3)] == [told] * 3
+    assert len(store) == 0
+
+
+def test_a_fault_of_the_payload_has_its_place() -> None:
+    """The JSON Pointer of a payload fault is handed on."""
+    body = b'{"a":[1e400]}'
+    assert refusal(verifier(Clock()).verify, sign(body), body).pointer == "/a/0"
+
+
+def test_an_event_signature_is_no_request_signature() -> None:
+    """Purpose is inside the MAC: what was signed as an event does not verify as a request."""
+    headers = {**PAGE, wire.SIGNATURE: spec_page.SIGNATURE}
+    gate = verifier(Clock(int(PAGE[wire.TIMESTAMP])))
+    assert reason(gate.check, headers, spec_page.EVENT) == Reason.SIGNATURE_MISMATCH
+
+
+def test_a_retired_secret_does_not_pass() -> None:
+    """A retired secret verifies no request, named or not."""
+    keyring = Keyring({API_KEY: ApiKey(API_KEY, [SECRET], retired=[RetiredSecret(OLD, NOW + 999)])})
+    gate = verifier(Clock(), keyring=keyring)
+    assert reason(gate.check, sign(secret=OLD), BODY) == Reason.KEY_ID_UNKNOWN
+    assert reason(gate.check, unnamed(BODY, OLD), BODY) == Reason.SIGNATURE_MISMATCH
+
+
+def test_unsigned_requests_are_told_apart() -> None:
+    """Where the api key allows it, `admit` gives Unsigned; `check` and `verify` never take one."""
+    gate = verifier(Clock(), keyring=Keyring.of({**KEYS, UNSIGNED_API_KEY: []}))
+    alone = {wire.API_KEY: UNSIGNED_API_KEY}
+    assert gate.admit(alone, BODY) == Unsigned(ApiKey(UNSIGNED_API_KEY).api_key_id, live=False)
+    assert reason(gate.check, alone, BODY) == reason(gate.verify, alone, BODY) == Reason.SIGNATURE_MISSING
+    assert reason(gate.admit, {wire.API_KEY: API_KEY}, BODY) == Reason.SIGNATURE_MISSING
+    assert isinstance(gate.admit(sign(), BODY), Claim)
+
+
+def test_check_is_pure() -> None:
+    """`check` takes the time as an argument, parses nothing and claims nothing."""
+    store = MemoryNonceStore(born=0)
+    gate = verifier(Clock(0), store)
+    headers = sign(b"no json")
+    assert gate.check(headers, b"no json", NOW + 300.9) == gate.check(headers, b"no json", now=NOW - 60)
+    assert reason(gate.check, headers, b"no json", NOW + 301) == Reason.TIMESTAMP_EXPIRED
+    assert reason(gate.check, headers, b"no json") == Reason.TIMESTAMP_FUTURE
+    assert len(store) == 0
+
+
+def test_without_a_clock_it_is_now() -> None:
+    """A verifier and a signer that were given no clock agree on the time."""
+    gate = verifier(None)  # type: ignore[arg-type]
+    assert gate.verify(signer(None).sign(BODY), BODY).payload["type"] == "track"  # type: ignore[arg-type]
+
+
+def test_the_limit_of_the_body_is_taken() -> None:
+    """A body of exactly `max_body` bytes is taken, one more is refused."""
+    for limit, taken in ((len(BODY), True), (len(BODY) - 1, False)):
+        gate = verifier(Clock(), max_body=limit)
+        if taken:
+            assert gate.verify(sign(), BODY)
+        else:
+            assert reason(gate.verify, sign(), BODY) == Reason.PAYLOAD_TOO_LARGE
+    long = b'"' + b"a" * 2_000_000 + b'"'
+    assert verifier(Clock(), max_body=3_000_000).verify(sign(long), long).claim.length == 2_000_002
+
+
+def test_a_rewritten_body_is_refused_unless_it_is_asked_for() -> None:
+    """The same JSON in other bytes is refused; with `accept_reserialized` it is taken and marked."""
+    assert reason(verifier(Clock()).verify, sign(), RESPACED) == Reason.SIGNATURE_MISMATCH
+    verified = verifier(Clock(), accept_reserialized=True).verify(sign(), RESPACED)
+    assert verified.reserialized
+    assert verified.claim == verifier(Clock()).check(sign(), BODY)._replace(reserialized=True)
+    assert not verifier(Clock(), accept_reserialized=True).verify(sign(RESPACED), RESPACED).reserialized
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "told"),
+    [
+        (sign(), BODY.replace(b"123", b"124"), "signature_mismatch"),
+        (sign(), BODY[:-1] + b',"a":1,"a":1}', "signature_mismatch"),
+        (sign(), b"no json", "signature_mismatch"),
+        (sign(secret=STRANGER), RESPACED, "key_id_unknown"),
+        (sign(now=NOW - 301), RESPACED, "timestamp_expired"),
+    ],
+)
+def test_the_second_try_opens_nothing_else(headers: Any, body: bytes, told: str) -> None:
+    """With `accept_reserialized`, other JSON or no JSON is still a mismatch, and the window still holds."""
+    assert reason(verifier(Clock(), accept_reserialized=True).verify, headers, body) == told
+
+
+def test_the_second_try_has_a_limit() -> None:
+    """A body of 65,536 bytes is tried again, one byte more is not."""
+    for length, taken in ((MAX_RESERIALIZED, True), (MAX_RESERIALIZED + 1, False)):
+        text = b'["' + b"a" * (length - 5) + b'"]'
+        gate = verifier(Clock(), accept_reserialized=True)
+        if taken:
+            assert gate.check(sign(text), b" " + text).reserialized
+        else:
+            assert reason(gate.check, sign(text), b" " + text) == Reason.SIGNATURE_MISMATCH
+
+
+@pytest.mark.parametrize("body", ["{}", None, {"a": 1}, 5, [b"{}"]])
+def test_a_body_that_is_no_bytes_is_a_mistake_of_the_caller(body: Any) -> None:
+    """A parsed or decoded body is a TypeError that says where each framework keeps the raw one."""
+    with pytest.raises(TypeError, match=r"request\.get_data\(\) in Flask"):
+        verifier(Clock()).verify(sign(), body)
+
+
+@pytest.mark.parametrize("shape", [bytearray, memoryview])
+def test_a_body_comes_as_any_bytes(shape: Any) -> None:
+    """A bytearray or memoryview of the body is its bytes."""
+    assert verifier(Clock()).verify(sign(), shape(BODY)).payload["userId"] == "user-123"
+
+
+def test_a_buffer_that_changes_is_read_once() -> None:
+    """What the MAC held for is what is parsed, even if the caller's buffer is filled anew meanwhile."""
+    buffer = bytearray(BODY)
+
+    def clock() -> float:
+        buffer[:] = BODY.replace(b"user-123", b"user-666")
+        return NOW
+
+    assert verifier(clock).verify(sign(), buffer).payload["userId"] == "user-123"
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"keyring": KEYS}, TypeError),
+        ({"past": -1}, ValueError),
+        ({"past": 1.5}, ValueError),
+        ({"future": "60"}, ValueError),
+        ({"max_body": None}, ValueError),
+        ({"max_body": True}, ValueError),
+    ],
+)
+def test_a_verifier_that_makes_no_sense_is_not_made(options: dict[str, Any], error: type[Exception]) -> None:
+    """Misconfiguration fails when the verifier is made, naming the argument."""
+    with pytest.raises(error, match=next(iter(options))):
+        verifier(Clock(), **options)
+
+
+def test_a_verifier_without_store_only_checks() -> None:
+    """Without a nonce store, `check` works, and `verify` is a TypeError rather than a gate that forgets."""
+    from rp_signing import Verifier
+
+    gate = Verifier(Keyring.of(KEYS), nonces=None, clock=Clock())
+    assert gate.check(sign(), BODY).api_key_id == API_KEY_ID
+    with pytest.raises(TypeError, match="no nonce store"):
+        gate.verify(sign(), BODY)
+    with pytest.raises(TypeError, match="no nonce store"):
+        asyncio.run(gate.averify(sign(), BODY))
+
+
+class Asynchronous:
+    """A store whose steps are coroutines."""
+
+    waits = True
+
+    def __init__(self) -> None:
+        self.inner = MemoryNonceStore(born=0)
+
+    async def claim(self, claim: Claim, clock: Any) -> Any:
+        """Claim in memory."""
+        return self.inner.claim(claim, clock)
+
+    async def release(self, claim: Claim, token: Any) -> None:
+        """Release in memory."""
+        self.inner.release(claim, token)
+
+
+class Unwaiting(Asynchronous):
+    """One that says it never waits, and is a coroutine nevertheless."""
+
+    waits = False
+
+
+class Broken:
+    """A store that raises whatever it is told to."""
+
+    waits = False
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def claim(self, *_: Any) -> Any:
+        """Fail."""
+        raise self.error
+
+    release = claim
+
+
+@pytest.mark.parametrize("make", [Asynchronous, Unwaiting])
+def test_an_asynchronous_store_is_awaited(make: Any) -> None:
+    """`averify` awaits a store of coroutines, `arelease` too; `verify` refuses to be handed one."""
+    gate = verifier(Clock(), make())
+
+    async def twice() -> Reason:
+        verified = await gate.averify(sign(), BODY)
+        await verified.arelease()
+        await verified.arelease()
+        assert (await gate.averify(sign(), BODY)).nonce == verified.nonce
+        with pytest.raises(VerificationError) as caught:
+            await gate.averify(sign(), BODY)
+        return caught.value.reason
+
+    assert asyncio.run(twice()) == Reason.REPLAYED
+    with pytest.raises(TypeError, match="call averify"):
+        gate.verify(sign(), BODY)
+
+
+@pytest.mark.parametrize("error", [OSError("disk"), ValueError("x"), KeyError(1), RuntimeError(), StoreError("down")])
+def test_a_broken_store_refuses(error: Exception) -> None:
+    """Whatever a store raises, the request is refused: nothing fails open."""
+    gate = verifier(Clock(), Broken(error))
+    for told in (
+        refusal(gate.verify, sign(), BODY),
+        refusal(lambda: asyncio.run(gate.averify(sign(), BODY))),
+    ):
+        assert (told.reason, told.status, told.retry_after) == (Reason.REPLAY_STORE_UNAVAILABLE, 503, 1)
+        assert type(error).__name__ in told.detail
+        assert told.__cause__ is error
+
+
+def test_a_release_that_failed_can_be_tried_again() -> None:
+    """When the store cannot be reached, release raises, and the claim stands until it succeeds."""
+    claim = verifier(Clock()).check(sign(), BODY)
+    verified = Verified({}, claim, Broken(StoreError("down")), "token")
+    for _ in range(2):
+        with pytest.raises(StoreError):
+            verified.release()
+        with pytest.raises(StoreError):
+            asyncio.run(verified.arelease())
