@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import orjson
 
 from .errors import CanonicalizationError, Reason
-from .exact import MAX_DEPTH, MAX_INTEGER, Fault, write_exactly, write_number
+from .exact import MAX_DEPTH, MAX_INTEGER, Fault, type_name, write_exactly, write_number
 
 __all__ = ["DEFAULT_LIMIT", "MAX_DEPTH", "MAX_INTEGER", "canonicalize", "parse"]
 
@@ -47,16 +47,15 @@ def canonicalize(value: Any) -> bytes:
         CanonicalizationError: ``payload_number_range``, ``payload_surrogate``, ``payload_depth``, ``key_not_string``
             or ``value_not_json``, with a JSON Pointer to the place (SPEC §3.2).
     """
+    parts = _parts_of(value)
+    if parts is None:
+        return write_exactly(value)
     try:
         written = orjson.dumps(value, option=_OPTIONS)
     except orjson.JSONEncodeError:
         return write_exactly(value)
-    parts = _parts_of(value)
-    types = set(map(type, parts))
-    if not types <= _JSON_TYPES:
-        return write_exactly(value)
     mended: bytes | None = written
-    if float in types:
+    if float in map(type, parts):
         mended = _with_own_numbers(written, [part for part in parts if part.__class__ is float])
     if mended and not mended.isascii():
         mended = _in_utf16_order(mended, parts)
@@ -90,34 +89,44 @@ def parse(text: bytes | str, limit: int = DEFAULT_LIMIT) -> Any:
         same = orjson.dumps(value, option=orjson.OPT_STRICT_INTEGER) == raw
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         same = False
-    if same and _parts_of(value) is not _TOO_DEEP:
+    if same and _parts_of(value) is not None:
         return value
     return _parse_exact(raw)
 
 
 # Mending what orjson wrote
 
-# orjson takes types that are no JSON (UUID, Enum, Fragment) whatever its options. So types are proved from the objects.
-_JSON_TYPES = {str, int, float, bool, type(None), list, tuple, dict}
-
-_TOO_DEEP = [NotImplemented]
+# orjson takes types that are no JSON (UUID, Enum, Fragment) whatever its options, and some of them end the process. So
+# types are proved from the objects, before it sees them.
+_CONTAINERS = (list, dict, tuple)
+_are_json = frozenset({str, int, float, bool, type(None), *_CONTAINERS}).issuperset
 _inside = gc.get_referents
 
+_WIDE, _MANY = 1_000, 5_000_000
 
-def _parts_of(value: Any) -> list[Any]:
-    """Give everything inside a value that orjson has written, and the value; or what no value may hold, too deep.
 
-    Names are left out: orjson takes none but str.
+def _parts_of(value: Any) -> list[Any] | None:
+    """Give a value and everything inside it, but names; None where it may be no JSON, too deep, or without end.
+
+    Level by level, and no deeper than types are proved: what is inside another object could be the whole process. Names
+    are not looked at: orjson takes none but str, and a subclass of it comes as a part.
     """
-    parts = [value]
-    level = _inside(value)
+    parts: list[Any] = []
+    level = [value]
     depth = 0
-    while level:
+    while _are_json(map(type, level)):
         parts += level
+        # A list that holds itself twice doubles with each level; the exact path ends where the depth does.
+        if len(level) > _WIDE and sum([len(part) for part in level if part.__class__ in _CONTAINERS]) > _MANY:
+            return None
         level = _inside(*level)
+        if not level:
+            # An array or object at the last depth could be one level too deep; the exact path knows.
+            return parts if depth < MAX_DEPTH else None
         depth += 1
-    # An array or object at this depth could be one level too deep; the exact path knows.
-    return parts if depth < MAX_DEPTH else _TOO_DEEP
+        if depth > MAX_DEPTH:
+            return None
+    return None
 
 
 def _in_utf16_order(written: bytes, parts: list[Any]) -> bytes | None:
@@ -171,18 +180,23 @@ def _is_usual(number: float) -> bool:
 
 
 def _bytes_of(text: Any) -> bytes:
-    if isinstance(text, bytes):
-        return text
-    if isinstance(text, (bytearray, memoryview)):
+    # By its type, not by what it says of itself: what is measured must be what is read.
+    kind = type(text)
+    if kind is bytes:
         return bytes(text)
-    if isinstance(text, str):
+    if issubclass(kind, str):
         try:
-            return text.encode()
+            return str.encode(text)
         except UnicodeEncodeError:
             raise CanonicalizationError(
                 Reason.PAYLOAD_NOT_UTF8, "the str holds a lone surrogate; hand in the bytes that were received"
             ) from None
-    raise CanonicalizationError(Reason.VALUE_NOT_JSON, f"parse takes bytes or str, not {type(text).__name__}")
+    if issubclass(kind, (bytes, bytearray, memoryview)):
+        try:
+            return memoryview(text).tobytes()
+        except ValueError:
+            pass
+    raise CanonicalizationError(Reason.VALUE_NOT_JSON, f"parse takes bytes or str, not {type_name(text)}")
 
 
 def _parse_exact(raw: bytes) -> Any:

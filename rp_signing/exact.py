@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from .errors import CanonicalizationError, Reason
 
-__all__ = ["MAX_DEPTH", "MAX_INTEGER", "Fault", "write_exactly", "write_number"]
+__all__ = ["MAX_DEPTH", "MAX_INTEGER", "Fault", "type_name", "write_exactly", "write_number"]
 
 MAX_DEPTH = 64
 """How many arrays and objects may stand in one another (SPEC CAN-10)."""
@@ -76,7 +76,7 @@ def _object(members: dict[Any, Any], room: int) -> str:
         raise _too_deep()
     for name in members:
         if type(name) is not str:
-            raise Fault(Reason.KEY_NOT_STRING, f"a name of type {type(name).__name__} stands here; names are str")
+            raise Fault(Reason.KEY_NOT_STRING, f"a name of type {type_name(name)} stands here; names are str")
     parts = []
     # orjson's order is by code point; UTF-16 big-endian compares as bytes just as its code units do (CAN-2).
     for name in sorted(members, key=_utf16):
@@ -147,8 +147,14 @@ def _refuse_type(value: Any) -> NoReturn:
     elif base:
         cure = f"it is a subclass of {base.__name__}; write {base.__name__}(value)"
     else:
-        cure = _CURE.get(kind.__name__, "convert it to a JSON type")
-    raise Fault(Reason.VALUE_NOT_JSON, f"a value of type {kind.__name__} is no JSON; {cure}")
+        cure = _CURE.get(type_name(value), "convert it to a JSON type")
+    raise Fault(Reason.VALUE_NOT_JSON, f"a value of type {type_name(value)} is no JSON; {cure}")
+
+
+def type_name(value: Any) -> str:
+    """Give the name of an object's type, whatever the type says of itself."""
+    name: str = type.__dict__["__name__"].__get__(type(value))
+    return name
 
 
 class Fault(Exception):

@@ -45,8 +45,7 @@ class Secret:
     live: bool | None
 
     def __init__(self, text: str) -> None:
-        _check_secret(text)
-        self._text = str(text)
+        self._text = _checked_secret(text)
         # Made once, copied for each message: half the price of keying anew.
         self._context = HMAC(self._text.encode(), SHA256())
         self.key_id = self.mac(b"rp1-key-id").hex()[:16]
@@ -224,12 +223,14 @@ def _as_secret(secret: Secret | str) -> Secret:
     return secret if isinstance(secret, Secret) else Secret(secret)
 
 
-def _check_secret(text: object) -> None:
+def _checked_secret(text: object) -> str:
     if not isinstance(text, str):
         raise TypeError(f"the secret must be a str, not {type(text).__name__}")
-    fault = _fault_of_secret(text)
+    plain = str.__str__(text)  # a member of a str Enum prints as something else
+    fault = _fault_of_secret(plain)
     if fault:
         raise ValueError(f"the secret {fault}")
+    return plain
 
 
 def _fault_of_secret(text: str) -> str | None:

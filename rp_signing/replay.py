@@ -118,6 +118,10 @@ class Claim(NamedTuple):
     live: bool
     window: Window
 
+    def __repr__(self) -> str:
+        # Without the MAC: whoever reads a log must not be able to send the request.
+        return f"<Claim api key {self.api_key_id}, key {self.key_id}, timestamp {self.timestamp}, nonce {self.nonce}>"
+
     def signing_input(self) -> bytes:
         """Give the eight lines that were MACed, ASCII (SPEC §5)."""
         return signing_input(

@@ -41,50 +41,41 @@ class Verified:
     Attributes:
         payload: the parsed body, the one reading of it.
         claim: the `Claim`: every field of the signing input, and the evidence.
+        api_key_id: 16 hex digits.
+        key_id: of the secret that verified, 16 hex digits.
+        timestamp: when it was signed, Unix seconds by the sender's clock.
+        nonce: 22 to 64 characters.
+        digest: SHA-256 of what the MAC covers, 64 hex digits.
+        reserialized: True when not the received bytes but their canonical form verified.
+        live: True for a live api key, False for a test one.
     """
 
-    __slots__ = ("_nonces", "_token", "claim", "payload")
+    __slots__ = (
+        "_nonces",
+        "_token",
+        "api_key_id",
+        "claim",
+        "digest",
+        "key_id",
+        "live",
+        "nonce",
+        "payload",
+        "reserialized",
+        "timestamp",
+    )
 
     def __init__(self, payload: Any, claim: Claim, nonces: NonceStore, token: Any) -> None:
         self.payload = payload
         self.claim = claim
+        self.api_key_id = claim.api_key_id
+        self.key_id = claim.key_id
+        self.timestamp = claim.timestamp
+        self.nonce = claim.nonce
+        self.digest = claim.digest
+        self.reserialized = claim.reserialized
+        self.live = claim.live
         self._nonces = nonces
         self._token = token
-
-    @property
-    def api_key_id(self) -> str:
-        """16 hex digits."""
-        return self.claim.api_key_id
-
-    @property
-    def key_id(self) -> str:
-        """The id of the secret that verified, 16 hex digits."""
-        return self.claim.key_id
-
-    @property
-    def timestamp(self) -> int:
-        """When it was signed, Unix seconds by the sender's clock."""
-        return self.claim.timestamp
-
-    @property
-    def nonce(self) -> str:
-        """22 to 64 characters."""
-        return self.claim.nonce
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of what the MAC covers, 64 hex digits."""
-        return self.claim.digest
-
-    @property
-    def reserialized(self) -> bool:
-        """True when not the received bytes but their canonical form verified."""
-        return self.claim.reserialized
-
-    @property
-    def live(self) -> bool:
-        """True for a live api key, False for a test one."""
-        return self.claim.live
 
     def release(self) -> None:
         """Give the nonce back, once: only for a write that is known not to have happened, never after a timeout.

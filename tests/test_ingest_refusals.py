@@ -180,7 +180,8 @@ def test_a_payload_fault_is_named_once_the_signature_holds(
         assert document["received"] == {"sha256": sha256(body).hexdigest(), "length": len(body)}
     problem(ask(f"{served.url}/v1/track", body + b" ", headers), Reason.SIGNATURE_MISMATCH)
     unsigned = JSON | {"X-RP-Api-Key": LIVE_API_KEY}
-    problem(ask(f"{served.url}/v1/track", body, unsigned), reason)
+    document = problem(ask(f"{served.url}/v1/track", body, unsigned), reason)
+    assert document["received"]["length"] == len(body)
 
 
 def test_a_type_must_be_that_of_the_route(served: Endpoint) -> None:

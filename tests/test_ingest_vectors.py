@@ -62,7 +62,10 @@ def test_vector(served: tuple[Ingest, str], vector: dict[str, Any]) -> None:
     if "ok" in expected:
         assert (answer.status, answer.document.get("stored")) == (202, expected["ok"]["events"]), answer.document
         return
-    assert (answer.status, answer.document["code"]) == (Reason[expected["refused"].upper()].status, expected["public_code"])
+    assert (answer.status, answer.document["code"]) == (
+        Reason[expected["refused"].upper()].status,
+        expected["public_code"],
+    )
     if "errors" in expected:
         told = [{name: error[name] for name in ("index", "reason", "pointer")} for error in answer.document["errors"]]
         assert told == expected["errors"]

@@ -25,7 +25,9 @@ def test_the_ids_of_the_spec() -> None:
     assert Secret(SECRET).key_id == spec_page.KEY_ID
 
 
-@pytest.mark.parametrize("text", [SECRET, PLAIN, "~" * 256, "!" * 32, "deadbeef" * 8, "c2VjcmV0" * 5, "s" * 64, "s" * 65])
+@pytest.mark.parametrize(
+    "text", [SECRET, PLAIN, "~" * 256, "!" * 32, "deadbeef" * 8, "c2VjcmV0" * 5, "s" * 64, "s" * 65]
+)
 def test_the_text_itself_is_the_key(text: str) -> None:
     """The bytes of the text key the HMAC, never what they might decode to, again and again."""
     secret = Secret(text)
@@ -82,7 +84,7 @@ def test_a_secret_is_a_str(text: Any) -> None:
 
 def test_a_secret_that_is_a_member_of_an_enum_keys_with_its_text() -> None:
     """A str that prints as something else keys with what was checked, not with what it prints."""
-    Keys = enum.Enum("Keys", {"MAIN": SECRET}, type=str)  # noqa: N806  # a class
+    Keys = enum.Enum("Keys", {"MAIN": SECRET}, type=str)  # a class
     assert Secret(Keys.MAIN).key_id == spec_page.KEY_ID  # type: ignore[arg-type]
 
 

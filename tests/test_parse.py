@@ -204,7 +204,19 @@ def released() -> memoryview:
 
 
 @pytest.mark.parametrize(
-    "make", [int, list, dict, object, Liar, Thrower, lambda: Nameless("X", (), {})(), lambda: Bytes(b"{}"), lambda: Text("{}"), released]
+    "make",
+    [
+        int,
+        list,
+        dict,
+        object,
+        Liar,
+        Thrower,
+        lambda: Nameless("X", (), {})(),
+        lambda: Bytes(b"{}"),
+        lambda: Text("{}"),
+        released,
+    ],
 )
 def test_nothing_but_its_own_error_comes_out(make: Any) -> None:
     """Whatever object stands in the place of a text, parse reads it or refuses it with a reason."""

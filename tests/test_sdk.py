@@ -1,11 +1,9 @@
-"""The SDK's arguments, and what becomes of events before any network."""
+"""What becomes of events between a call and the network."""
 
 from __future__ import annotations
 
 import datetime
 import decimal
-import json
-import logging
 import pickle
 import re
 import uuid
@@ -14,45 +12,21 @@ from typing import Any
 
 import httpx2
 import pytest
+from recorded import NOW, URL, VARIABLES, Wire
 from scripted import API_KEY, SECRET
 
 from rp_signing.errors import SigningError
-from rp_signing.keys import Keyring, Secret, secret_text
+from rp_signing.keys import Keyring, Secret
 from rp_signing.replay import Claim
-from rp_signing.sdk import AsyncRetainPixel, ClientUnusable, Identify, PayloadRefused, RetainPixel, Track
+from rp_signing.sdk import ClientUnusable, Identify, PayloadRefused, RetainPixel, Track
 from rp_signing.signing import verify_event
 from rp_signing.verifier import Verifier
-
-NOW = 1795424400.5
-URL = "http://127.0.0.1:9"
-VARIABLES = ("RETAINPIXEL_API_KEY", "RETAINPIXEL_HMAC_SECRET", "RETAINPIXEL_BASE_URL")
 
 
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
-
-
-class Wire:
-    """Stands for the network: keeps each request, and answers that all was stored."""
-
-    def __init__(self) -> None:
-        self.requests: list[httpx2.Request] = []
-        self.transport = httpx2.MockTransport(self._answer)
-
-    def _answer(self, request: httpx2.Request) -> httpx2.Response:
-        self.requests.append(request)
-        signed = "X-RP-Signature" in request.headers
-        payload = json.loads(request.content)
-        document = {"stored": len(payload.get("batch", [0])), "duplicates": 0, "received_at": int(NOW)}
-        document |= {"trust": "high" if signed else "standard", "server_time": int(NOW) + 2, "request_id": "r"}
-        return httpx2.Response(202, json=document)
-
-    def events(self) -> list[dict[str, Any]]:
-        """The events of the last request."""
-        payload = json.loads(self.requests[-1].content)
-        return payload.get("batch", [payload])
 
 
 @pytest.fixture
@@ -68,122 +42,6 @@ def client(wire: Wire) -> Iterator[RetainPixel]:
         api_key=API_KEY, secret=SECRET, base_url=URL, transport=wire.transport, clock=lambda: NOW
     ) as client:
         yield client
-
-
-# Arguments and environment
-
-
-@pytest.mark.parametrize("kind", [RetainPixel, AsyncRetainPixel])
-def test_what_is_left_out_comes_from_the_environment(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Api key, secret and base URL may stand in the environment; an argument beats it."""
-    for name, value in zip(VARIABLES, (API_KEY, SECRET, URL), strict=True):
-        monkeypatch.setenv(name, value)
-    assert kind().signs
-    assert kind().key_id == Secret(SECRET).key_id
-    other = "b" * 40
-    assert kind(secret=other).key_id == Secret(other).key_id
-    assert kind(secret=Secret(other)).key_id == Secret(other).key_id
-
-
-def test_without_a_secret_it_says_once_that_nothing_is_signed(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
-    """Unsigned is allowed and never silent: the log says it, `signs` tells, and no signature header goes out."""
-    with caplog.at_level(logging.WARNING, "rp_signing.sdk"):
-        client = RetainPixel(api_key=API_KEY, base_url=URL, transport=wire.transport)
-        client.track(user_id="u", event="Opened")
-        assert client.track(user_id="u", event="Opened").trust == "standard"
-    assert not client.signs
-    assert client.key_id is None
-    said = [record.getMessage() for record in caplog.records if record.name == "rp_signing.sdk"]
-    assert [text for text in said if "unsigned" in text and "RETAINPIXEL_HMAC_SECRET" in text] == said[:1]
-    assert [name for name in wire.requests[-1].headers if name.startswith("x-rp-")] == ["x-rp-api-key"]
-    assert "integrity_signature" not in wire.events()[0]
-    client.close()
-
-
-@pytest.mark.parametrize("value", [None, ""])
-@pytest.mark.parametrize(("argument", "variable"), list(zip(("api_key", "secret", "base_url"), VARIABLES, strict=True)))
-def test_none_and_empty_are_refused_by_name(argument: str, variable: str, value: str | None) -> None:
-    """What os.environ.get of a missing variable gives never turns signing off."""
-    arguments: dict[str, Any] = {"api_key": API_KEY, "secret": SECRET, "base_url": URL, argument: value}
-    with pytest.raises(ValueError, match=rf"{argument}= .*{variable}"):
-        RetainPixel(**arguments)
-
-
-@pytest.mark.parametrize("variable", VARIABLES)
-def test_an_empty_variable_is_refused(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty variable is a mistake, not an absence."""
-    for name, value in zip(VARIABLES, (API_KEY, SECRET, URL), strict=True):
-        monkeypatch.setenv(name, "" if name == variable else value)
-    with pytest.raises(ValueError, match=f"{variable} is empty"):
-        RetainPixel()
-
-
-@pytest.mark.parametrize(
-    ("text", "fault"),
-    [
-        ("short", "5 characters"),
-        (SECRET + "\n", "newline"),
-        (SECRET + " ", "space"),
-        (API_KEY, "api key"),
-        (secret_text(bytes(32), live=False)[:-1], "truncated or mistyped"),
-        (secret_text(bytes(32), live=True), "live secret beside a test api key"),
-    ],
-)
-def test_a_bad_secret_is_refused_at_construction(text: str, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message says which rule is broken and where the secret came from, and never shows it."""
-    with pytest.raises(ValueError, match=rf"secret=: .*{fault}") as caught:
-        RetainPixel(api_key=API_KEY, secret=text, base_url=URL)
-    assert text.strip() not in str(caught.value)
-    monkeypatch.setenv("RETAINPIXEL_HMAC_SECRET", text)
-    with pytest.raises(ValueError, match=rf"RETAINPIXEL_HMAC_SECRET: .*{fault}"):
-        RetainPixel(api_key=API_KEY, base_url=URL)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "ingest.example",
-        "ftp://x",
-        "http://",
-        "https://a b",
-        "https://u:p@h",
-        "https://h?q",
-        "https://h#f",
-        "https://h:x",
-    ],
-)
-def test_a_bad_base_url_is_refused_at_construction(url: str) -> None:
-    """What is no base URL is known before the first event."""
-    with pytest.raises(ValueError, match="base_url="):
-        RetainPixel(api_key=API_KEY, secret=SECRET, base_url=url)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "kind"),
-    [
-        ({"base_url": 5}, TypeError),
-        ({"api_key": "rpx_demo"}, ValueError),
-        ({"api_key": SECRET}, ValueError),
-        ({"secret": 5}, TypeError),
-        ({"timeout": 0}, ValueError),
-        ({"timeout": float("inf")}, ValueError),
-        ({"http_client": object()}, TypeError),
-    ],
-)
-def test_arguments_that_make_no_sense_are_refused(arguments: dict[str, Any], kind: type[Exception]) -> None:
-    """Misconfiguration fails when the client is made."""
-    with pytest.raises(kind):
-        RetainPixel(**{"api_key": API_KEY, "secret": SECRET, "base_url": URL, **arguments})
-    with httpx2.Client() as http_client, pytest.raises(ValueError, match="not both"):
-        RetainPixel(api_key=API_KEY, base_url=URL, http_client=http_client, transport=Wire().transport)
-
-
-def test_missing_settings_name_both_ways_to_give_them() -> None:
-    """Without an api key or base URL the error names argument and variable."""
-    with pytest.raises(ValueError, match=r"api_key=.*RETAINPIXEL_API_KEY"):
-        RetainPixel(base_url=URL)
-    with pytest.raises(ValueError, match=r"base_url=.*RETAINPIXEL_BASE_URL"):
-        RetainPixel(api_key=API_KEY)
 
 
 # What is sent

@@ -127,7 +127,12 @@ def test_a_signed_event_is_not_signed_again(member: Any) -> None:
 
 @pytest.mark.parametrize(
     ("event", "told"),
-    [([], "value_not_json"), (None, "value_not_json"), ({"a": 2**53}, "payload_number_range"), ({1: 1}, "key_not_string")],
+    [
+        ([], "value_not_json"),
+        (None, "value_not_json"),
+        ({"a": 2**53}, "payload_number_range"),
+        ({1: 1}, "key_not_string"),
+    ],
 )
 def test_what_has_no_canonical_form_is_not_signed(event: Any, told: str) -> None:
     """An event that is no object, or has no canonical form, is refused with its reason."""

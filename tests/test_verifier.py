@@ -1,6 +1,5 @@
 """The gate: its order, its reasons, and that nothing else comes out of it."""
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -22,9 +21,9 @@ from parties import (
     verifier,
 )
 from second_wire import signed_headers
-from spec_page import API_KEY, API_KEY_ID, KEY_ID, SECRET
+from spec_page import API_KEY, KEY_ID, SECRET
 
-from rp_signing import Claim, Keyring, MemoryNonceStore, Reason, Secret, StoreError, VerificationError, Verified, wire
+from rp_signing import Claim, Keyring, MemoryNonceStore, Reason, Secret, Verified, wire
 from rp_signing.keys import ApiKey, RetiredSecret
 from rp_signing.verifier import MAX_RESERIALIZED, Unsigned
 
@@ -252,96 +251,3 @@ def test_a_verifier_that_makes_no_sense_is_not_made(options: dict[str, Any], err
     """Misconfiguration fails when the verifier is made, naming the argument."""
     with pytest.raises(error, match=next(iter(options))):
         verifier(Clock(), **options)
-
-
-def test_a_verifier_without_store_only_checks() -> None:
-    """Without a nonce store, `check` works, and `verify` is a TypeError rather than a gate that forgets."""
-    from rp_signing import Verifier
-
-    gate = Verifier(Keyring.of(KEYS), nonces=None, clock=Clock())
-    assert gate.check(sign(), BODY).api_key_id == API_KEY_ID
-    with pytest.raises(TypeError, match="no nonce store"):
-        gate.verify(sign(), BODY)
-    with pytest.raises(TypeError, match="no nonce store"):
-        asyncio.run(gate.averify(sign(), BODY))
-
-
-class Asynchronous:
-    """A store whose steps are coroutines."""
-
-    waits = True
-
-    def __init__(self) -> None:
-        self.inner = MemoryNonceStore(born=0)
-
-    async def claim(self, claim: Claim, clock: Any) -> Any:
-        """Claim in memory."""
-        return self.inner.claim(claim, clock)
-
-    async def release(self, claim: Claim, token: Any) -> None:
-        """Release in memory."""
-        self.inner.release(claim, token)
-
-
-class Unwaiting(Asynchronous):
-    """One that says it never waits, and is a coroutine nevertheless."""
-
-    waits = False
-
-
-class Broken:
-    """A store that raises whatever it is told to."""
-
-    waits = False
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-    def claim(self, *_: Any) -> Any:
-        """Fail."""
-        raise self.error
-
-    release = claim
-
-
-@pytest.mark.parametrize("make", [Asynchronous, Unwaiting])
-def test_an_asynchronous_store_is_awaited(make: Any) -> None:
-    """`averify` awaits a store of coroutines, `arelease` too; `verify` refuses to be handed one."""
-    gate = verifier(Clock(), make())
-
-    async def twice() -> Reason:
-        verified = await gate.averify(sign(), BODY)
-        await verified.arelease()
-        await verified.arelease()
-        assert (await gate.averify(sign(), BODY)).nonce == verified.nonce
-        with pytest.raises(VerificationError) as caught:
-            await gate.averify(sign(), BODY)
-        return caught.value.reason
-
-    assert asyncio.run(twice()) == Reason.REPLAYED
-    with pytest.raises(TypeError, match="call averify"):
-        gate.verify(sign(), BODY)
-
-
-@pytest.mark.parametrize("error", [OSError("disk"), ValueError("x"), KeyError(1), RuntimeError(), StoreError("down")])
-def test_a_broken_store_refuses(error: Exception) -> None:
-    """Whatever a store raises, the request is refused: nothing fails open."""
-    gate = verifier(Clock(), Broken(error))
-    for told in (
-        refusal(gate.verify, sign(), BODY),
-        refusal(lambda: asyncio.run(gate.averify(sign(), BODY))),
-    ):
-        assert (told.reason, told.status, told.retry_after) == (Reason.REPLAY_STORE_UNAVAILABLE, 503, 1)
-        assert type(error).__name__ in told.detail
-        assert told.__cause__ is error
-
-
-def test_a_release_that_failed_can_be_tried_again() -> None:
-    """When the store cannot be reached, release raises, and the claim stands until it succeeds."""
-    claim = verifier(Clock()).check(sign(), BODY)
-    verified = Verified({}, claim, Broken(StoreError("down")), "token")
-    for _ in range(2):
-        with pytest.raises(StoreError):
-            verified.release()
-        with pytest.raises(StoreError):
-            asyncio.run(verified.arelease())

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import floor
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from ..canonical import parse
 from ..errors import CanonicalizationError, Reason
@@ -59,7 +59,7 @@ class Receipt:
 
 
 class Reply(NamedTuple):
-    """An answer as it came.
+    """An answer as it came. It may hold anything, so its repr does not show it.
 
     Attributes:
         status: the HTTP status.
@@ -70,6 +70,9 @@ class Reply(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: bytes | None
+
+    def __repr__(self) -> str:
+        return f"<Reply {self.status}>"
 
 
 def no_answer(outgoing: Outgoing, credentials: Credentials, cause: BaseException) -> IngestUnavailable:
@@ -86,16 +89,15 @@ def cut_off(outgoing: Outgoing, credentials: Credentials, status: int, cause: Ba
     )
 
 
-def read_reply(outgoing: Outgoing, reply: Reply, credentials: Credentials) -> Receipt:
-    """Give the receipt.
+def read_reply(outgoing: Outgoing, reply: Reply, credentials: Credentials) -> Receipt | NotDelivered:
+    """Give the receipt, or the error for an answer that is none for these very events.
+
+    The error is not raised here: an answer may hold anything, and a traceback keeps the frames that it went through.
 
     Args:
         outgoing: what was sent.
         reply: what came back.
         credentials: those that it was sent with; their clock is what the server's is compared with.
-
-    Raises:
-        NotDelivered: one of its kinds, for every answer that is no receipt for these very events.
     """
     document = _document(reply)
     server_time = _whole(document, "server_time")
@@ -107,13 +109,13 @@ def read_reply(outgoing: Outgoing, reply: Reply, credentials: Credentials) -> Re
         "skew": None if server_time is None else server_time - floor(credentials.now()),
     }
     if not 200 <= reply.status < 300:
-        raise _refusal(outgoing, reply, document, credentials, known)
+        return _refusal(outgoing, reply, document, credentials, known)
     return _receipt(outgoing, reply, document, credentials, known)
 
 
 def _receipt(
     outgoing: Outgoing, reply: Reply, document: dict[str, Any], credentials: Credentials, known: dict[str, Any]
-) -> Receipt:
+) -> Receipt | NotDelivered:
     prepared = outgoing.prepared
     stored, duplicates = _whole(document, "stored"), _whole(document, "duplicates")
     received_at, trust = _whole(document, "received_at"), document.get("trust")
@@ -126,19 +128,21 @@ def _receipt(
         or known["request_id"] is None
         or trust not in ("high", "standard")
     ):
-        _unreadable(f"status {reply.status} without the receipt that belongs to it: is this the endpoint?", known)
+        return _unreadable(
+            f"status {reply.status} without the receipt that belongs to it: is this the endpoint?", known
+        )
     if stored + duplicates != len(prepared.message_ids):
         said = f"{stored:,} stored and {duplicates:,} duplicates of {len(prepared.message_ids):,} events"
-        _unreadable(f"the receipt says {said}", known)
+        return _unreadable(f"the receipt says {said}", known)
     if credentials.signs and trust != "high":
-        raise SignatureRemoved(
+        return SignatureRemoved(
             "the events were signed, and stored with trust standard: something between took the signature off", **known
         )
     return Receipt(prepared.message_ids, trust, stored, duplicates, received_at, known["request_id"], known["skew"])
 
 
-def _unreadable(what: str, known: dict[str, Any]) -> NoReturn:
-    raise IngestUnavailable(f"{what}; {_AGAIN}", **known)
+def _unreadable(what: str, known: dict[str, Any]) -> IngestUnavailable:
+    return IngestUnavailable(f"{what}; {_AGAIN}", **known)
 
 
 def _refusal(

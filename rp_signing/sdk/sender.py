@@ -95,16 +95,12 @@ class Sender:
 
     def _receipt(self, outgoing: Outgoing, reply: Reply | NotDelivered) -> Receipt:
         """Turn what the exchange gave into what the caller gets."""
+        outcome = reply if isinstance(reply, NotDelivered) else read_reply(outgoing, reply, self._credentials)
+        self._note(outcome.skew)
         # Not raised where it was caught: the HTTP client's exception holds its request, and with it the api key.
-        if isinstance(reply, NotDelivered):
-            raise reply
-        try:
-            receipt = read_reply(outgoing, reply, self._credentials)
-        except NotDelivered as error:
-            self._note(error.skew)
-            raise
-        self._note(receipt.skew)
-        return receipt
+        if isinstance(outcome, NotDelivered):
+            raise outcome
+        return outcome
 
     def _note(self, skew: int | None) -> None:
         if skew is None:
