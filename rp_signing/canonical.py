@@ -114,7 +114,7 @@ def _parts_of(value: Any) -> list[Any] | None:
     parts: list[Any] = []
     level = [value]
     depth = 0
-    while _are_json(map(type, level)):
+    while depth <= MAX_DEPTH and _are_json(map(type, level)):
         parts += level
         # A list that holds itself twice doubles with each level; the exact path ends where the depth does.
         if len(level) > _WIDE and sum([len(part) for part in level if part.__class__ in _CONTAINERS]) > _MANY:
@@ -124,8 +124,6 @@ def _parts_of(value: Any) -> list[Any] | None:
             # An array or object at the last depth could be one level too deep; the exact path knows.
             return parts if depth < MAX_DEPTH else None
         depth += 1
-        if depth > MAX_DEPTH:
-            return None
     return None
 
 

@@ -143,13 +143,7 @@ class Claim(NamedTuple):
 
 
 class NonceStore(Protocol):
-    """Where nonces are remembered. Unique is (api key id, timestamp, nonce) (SPEC WIN-2).
-
-    Attributes:
-        waits: True when a claim may wait for a disk or a network, so that an event loop must not call it directly.
-    """
-
-    waits: bool
+    """Where nonces are remembered. Unique is (api key id, timestamp, nonce) (SPEC WIN-2)."""
 
     def claim(self, claim: Claim, clock: Clock) -> Any:
         """Use the nonce up, in one atomic step.
@@ -175,3 +169,9 @@ class NonceStore(Protocol):
         Raises:
             StoreError: the store cannot be reached; the claim stands.
         """
+
+    async def aclaim(self, claim: Claim, clock: Clock) -> Any:
+        """Do what `claim` does, without holding up the event loop."""
+
+    async def arelease(self, claim: Claim, token: Any) -> None:
+        """Do what `release` does, without holding up the event loop."""

@@ -16,6 +16,7 @@ from typing import Any
 from . import grammar, wire
 from .canonical import canonicalize
 from .errors import CanonicalizationError, Reason, VerificationError
+from .exact import type_name
 from .keys import ApiKey, Keyring, Secret
 
 __all__ = ["Signer", "matches", "sign_event", "verify_event"]
@@ -148,7 +149,10 @@ def verify_event(
             ``key_id_unknown``, ``event_invalid``, or the reason why the event has no canonical form.
     """
     if type(event) is not dict:
-        raise VerificationError(Reason.EVENT_INVALID, f"an event is a JSON object, not {type(event).__name__}", "")
+        raise VerificationError(Reason.EVENT_INVALID, f"an event is a JSON object, not {type_name(event)}", "")
+    for name in event:
+        if type(name) is not str:
+            raise VerificationError(Reason.KEY_NOT_STRING, f"a name of type {type_name(name)}; names are str", "")
     entry = keyring.find(api_key)
     if entry is None:
         raise VerificationError(Reason.API_KEY_UNKNOWN, "the api key of this event is not in the keyring")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterable
 from hashlib import sha256
-from inspect import isawaitable
 from math import floor
 from typing import Any, NamedTuple
 
@@ -51,18 +49,9 @@ class Verified:
     """
 
     __slots__ = (
-        "_nonces",
-        "_token",
-        "api_key_id",
-        "claim",
-        "digest",
-        "key_id",
-        "live",
-        "nonce",
-        "payload",
-        "reserialized",
+        "_nonces", "_token", "api_key_id", "claim", "digest", "key_id", "live", "nonce", "payload", "reserialized",
         "timestamp",
-    )
+    )  # fmt: skip
 
     def __init__(self, payload: Any, claim: Claim, nonces: NonceStore, token: Any) -> None:
         self.payload = payload
@@ -90,7 +79,7 @@ class Verified:
     async def arelease(self) -> None:
         """Do what `release` does, without holding up the event loop."""
         if self._token is not None:
-            await _called(self._nonces, self._nonces.release, self.claim, self._token)
+            await self._nonces.arelease(self.claim, self._token)
             self._token = None
 
     def __repr__(self) -> str:
@@ -146,31 +135,20 @@ class Verifier:
 
         Raises:
             VerificationError: it is refused; ``.reason`` says why.
-            TypeError: the body is no bytes, the headers are no headers, or the store is for `averify`.
+            TypeError: the body is no bytes, the headers are no headers, or there is no store.
         """
-        nonces = self._store()
+        nonces = self._store
         claim, payload = self._judge(headers, body)
-        try:
+        with _nothing_fails_open():
             token = nonces.claim(claim, self._now)
-        except VerificationError:
-            raise
-        except Exception as error:
-            raise _store_failed(error) from error
-        if isawaitable(token):
-            token.close()  # type: ignore[attr-defined]  # a coroutine, never run
-            raise TypeError("this nonce store is asynchronous; call averify")
         return Verified(payload, claim, nonces, token)
 
     async def averify(self, headers: wire.Headers, body: bytes) -> Verified:
         """Do what `verify` does, without holding up the event loop while the store works."""
-        nonces = self._store()
+        nonces = self._store
         claim, payload = self._judge(headers, body)
-        try:
-            token = await _called(nonces, nonces.claim, claim, self._now)
-        except VerificationError:
-            raise
-        except Exception as error:
-            raise _store_failed(error) from error
+        with _nothing_fails_open():
+            token = await nonces.aclaim(claim, self._now)
         return Verified(payload, claim, nonces, token)
 
     def check(self, headers: wire.Headers, body: bytes, now: float | None = None) -> Claim:
@@ -198,8 +176,7 @@ class Verifier:
 
         Args and errors are those of `check`; `Unsigned` is returned where no signature is there and none is required.
         """
-        if type(body) is not bytes:
-            body = _bytes_of(body)
+        body = _bytes_of(body)
         if len(body) > self._max_body:
             raise VerificationError(
                 Reason.PAYLOAD_TOO_LARGE, f"the body has {len(body):,} bytes, the limit is {self._max_body:,}"
@@ -246,12 +223,14 @@ class Verifier:
         )
 
     def _judge(self, headers: wire.Headers, body: bytes) -> tuple[Claim, Any]:
+        body = _bytes_of(body)
         claim = self.check(headers, body)
         try:
             return claim, parse(body, self._max_body)
         except CanonicalizationError as error:
             raise VerificationError(error.reason, error.detail, error.pointer) from None
 
+    @property
     def _store(self) -> NonceStore:
         if self._nonces is None:
             raise TypeError("this Verifier has no nonce store; give it nonces=, or call check")
@@ -289,15 +268,9 @@ def _mismatch() -> VerificationError:
     )
 
 
-async def _called(nonces: NonceStore, step: Any, *arguments: Any) -> Any:
-    """Call a store's step: in a thread when it may wait, and awaited when it is asynchronous."""
-    if getattr(nonces, "waits", True) and not asyncio.iscoroutinefunction(step):
-        return await asyncio.to_thread(step, *arguments)
-    outcome = step(*arguments)
-    return await outcome if isawaitable(outcome) else outcome
-
-
 def _bytes_of(body: Any) -> bytes:
+    if type(body) is bytes:
+        return body
     if isinstance(body, (bytes, bytearray, memoryview)):
         return bytes(body)
     raise TypeError(
@@ -312,7 +285,15 @@ def _unsigned() -> VerificationError:
     )
 
 
-def _store_failed(error: Exception) -> VerificationError:
-    return VerificationError(
-        Reason.REPLAY_STORE_UNAVAILABLE, f"the nonce store raised {type(error).__name__}; the request is refused"
-    )
+class _nothing_fails_open:  # reads as a sentence
+    """Turn whatever a store raises into a refusal."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if isinstance(error, Exception) and not isinstance(error, VerificationError):
+            raise VerificationError(
+                Reason.REPLAY_STORE_UNAVAILABLE,
+                f"the nonce store raised {type(error).__name__}; the request is refused",
+            ) from error

@@ -128,7 +128,7 @@ def read_headers(headers: Headers) -> SignedFields | UnsignedFields:
     """
     if type(headers) is list and (fields := _read_asgi(headers)):
         return fields
-    return _read_carefully(_pick(headers))
+    return _read_carefully(*_pick(headers))
 
 
 _FIVE = itemgetter(*(name.lower().encode() for name in _OWN))
@@ -161,23 +161,25 @@ for _name in (*_OWN, CONTENT_TYPE, CONTENT_ENCODING):
         _SPELLING[_cased] = _SPELLING[_cased.encode()] = _name
 
 
-def _pick(headers: Any) -> dict[str, str]:
-    """Give our own headers by their one spelling, values as str, an octet a character."""
+def _pick(headers: Any) -> tuple[dict[str, str], str | None]:
+    """Give our own headers by their one spelling, values as str, an octet a character; and one that is doubled."""
     found: dict[str, str] = {}
+    doubled = None
     spelling = _SPELLING.get
     try:
         for name, value in headers.items() if isinstance(headers, Mapping) else headers:
-            known = spelling(name) or spelling(name.lower())
+            known = spelling(name) or (spelling(name.lower()) if name.isascii() else None)
             if known is None:
                 continue
             if known in found:
-                raise VerificationError(Reason.HEADER_DUPLICATE, f"{known} stands more than once; send it in one line")
-            found[known] = value if type(value) is str else _text_of(known, value)
+                doubled = known
+            else:
+                found[known] = value if type(value) is str else _text_of(known, value)
     except (TypeError, ValueError, AttributeError):
         raise TypeError(
             "headers must be a mapping or (name, value) pairs of str or bytes; hand in all headers of the request"
         ) from None
-    return found
+    return found, doubled
 
 
 def _text_of(name: str, value: Any) -> str:
@@ -203,9 +205,11 @@ def _check_content(found: dict[str, str]) -> None:
         )
 
 
-def _read_carefully(found: dict[str, str]) -> SignedFields | UnsignedFields:
+def _read_carefully(found: dict[str, str], doubled: str | None) -> SignedFields | UnsignedFields:
     """Read the fields one by one, to name what is wrong with which."""
     _check_content(found)
+    if doubled:
+        raise VerificationError(Reason.HEADER_DUPLICATE, f"{doubled} stands more than once; send it in one line")
     for name, rule in _RULE.items():
         if name in found and not rule.matches(found[name]):
             raise _malformed(name, found[name])

@@ -296,3 +296,12 @@ def test_an_enum_that_answers_strangely_is_refused_by_name() -> None:
     root = Path(__file__).resolve().parent.parent
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=root)
     assert (done.returncode, done.stdout.split()) == (0, ["value_not_json", "/0"] * 2)
+
+
+def test_a_wide_list_that_holds_itself_is_refused() -> None:
+    """A list that holds itself a thousand times is refused for its depth, at once and in little memory."""
+    itself: list[Any] = []
+    itself += [itself] * 1_001
+    with pytest.raises(CanonicalizationError) as caught:
+        canonicalize(itself)
+    assert caught.value.reason == "payload_depth"

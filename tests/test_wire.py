@@ -194,4 +194,4 @@ def test_what_is_no_headers_is_a_mistake_of_the_caller(headers: Any) -> None:
 def test_a_header_name_is_ascii() -> None:
     """A name that Unicode lower-cases to ours (the Kelvin sign) is not ours."""
     headers = {name.replace("K", "\u212a"): value for name, value in GOOD.items()}
-    assert reason(read_headers, headers) == Reason.HEADER_MALFORMED
+    assert reason(read_headers, headers) == Reason.API_KEY_MISSING

@@ -8,7 +8,7 @@ import time
 from heapq import heappop, heappush
 from math import floor
 
-from ..errors import Reason, VerificationError
+from ..errors import Reason, StoreError, VerificationError
 from ..replay import Claim, Clock
 
 __all__ = ["MemoryNonceStore"]
@@ -17,6 +17,7 @@ CAPACITY = 4_000_000
 """Nonces that are held at the most unless told otherwise (SPEC WIN-7)."""
 
 _BUCKETS_A_CLAIM = 2
+_FORKED = "this process was forked from the one that holds the nonces; several processes need a shared store"
 # 60 bits are what an int holds in 32 bytes. `hash` of a str is SipHash under a key of this process: among a million
 # nonces in one second, a false "replayed" has the odds 1 : 10^12, and only against the sender's own requests.
 _HASH_BITS = (1 << 60) - 1
@@ -47,8 +48,6 @@ class MemoryNonceStore:
         ValueError: an argument makes no sense.
     """
 
-    waits = False
-
     def __init__(self, *, born: float | None = None, capacity: int = CAPACITY, share: int | None = None) -> None:
         if capacity < 1 or (share is not None and not 1 <= share <= capacity):
             raise ValueError("capacity must be 1 or more, and share between 1 and capacity")
@@ -69,10 +68,7 @@ class MemoryNonceStore:
     def claim(self, claim: Claim, clock: Clock) -> _Token:
         """Use the nonce up (`rp_signing.replay.NonceStore.claim`, which says what is raised)."""
         if os.getpid() != self._process:
-            raise VerificationError(
-                Reason.REPLAY_STORE_UNAVAILABLE,
-                "this process was forked from the one that holds the nonces; several processes need a shared store",
-            )
+            raise VerificationError(Reason.REPLAY_STORE_UNAVAILABLE, _FORKED)
         nonce = hash(claim.nonce) & _HASH_BITS
         with self._lock:
             now = claim.judge_again(clock)
@@ -87,16 +83,25 @@ class MemoryNonceStore:
 
     def release(self, claim: Claim, token: _Token) -> None:
         """Give a nonce back (`rp_signing.replay.NonceStore.release`)."""
+        if os.getpid() != self._process:
+            raise StoreError(_FORKED)
         with self._lock:
-            if token.claim is None:
+            if token.claim != claim:
                 return
             token.claim = None
             nonces = self._buckets.get(claim.timestamp, {}).get(claim.api_key_id, set())
             nonce = hash(claim.nonce) & _HASH_BITS
             if nonce in nonces:
                 nonces.remove(nonce)
-                self._held[claim.api_key_id] -= 1
-                self._size -= 1
+                self._count_off(claim.api_key_id, 1)
+
+    async def aclaim(self, claim: Claim, clock: Clock) -> _Token:
+        """Do what `claim` does; nothing in here waits."""
+        return self.claim(claim, clock)
+
+    async def arelease(self, claim: Claim, token: _Token) -> None:
+        """Do what `release` does; nothing in here waits."""
+        self.release(claim, token)
 
     def _remember(self, claim: Claim, nonce: int) -> None:
         bucket = self._buckets.get(claim.timestamp)
@@ -115,10 +120,13 @@ class MemoryNonceStore:
             oldest = heappop(self._seconds)
             self._forgotten_through = max(self._forgotten_through, oldest)
             for api_key_id, nonces in self._buckets.pop(oldest).items():
-                self._size -= len(nonces)
-                self._held[api_key_id] -= len(nonces)
-                if not self._held[api_key_id]:
-                    del self._held[api_key_id]
+                self._count_off(api_key_id, len(nonces))
+
+    def _count_off(self, api_key_id: str, nonces: int) -> None:
+        self._size -= nonces
+        held = self._held.pop(api_key_id, 0) - nonces
+        if held > 0:
+            self._held[api_key_id] = held
 
     def _refuse_if_full(self, claim: Claim, now: int) -> None:
         if self._size >= self._capacity:

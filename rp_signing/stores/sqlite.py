@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import sqlite3
@@ -46,8 +47,6 @@ class SQLiteNonceStore:
         StoreError: the file cannot be opened or made.
     """
 
-    waits = True
-
     def __init__(self, path: str | os.PathLike[str], born: float | None = None) -> None:
         self._process = os.getpid()
         self._lock = threading.Lock()
@@ -72,6 +71,8 @@ class SQLiteNonceStore:
 
     def release(self, claim: Claim, token: int) -> None:
         """Give a nonce back (`rp_signing.replay.NonceStore.release`)."""
+        if os.getpid() != self._process:
+            raise StoreError("this process was forked from the one that opened the store; the claim stands")
         try:
             with self._lock, Transaction(self._database):
                 self._database.execute(
@@ -80,6 +81,14 @@ class SQLiteNonceStore:
                 )
         except sqlite3.Error as error:
             raise StoreError(f"the nonce could not be released: {error}") from error
+
+    async def aclaim(self, claim: Claim, clock: Clock) -> int:
+        """Do what `claim` does, in a thread."""
+        return await asyncio.to_thread(self.claim, claim, clock)
+
+    async def arelease(self, claim: Claim, token: int) -> None:
+        """Do what `release` does, in a thread."""
+        await asyncio.to_thread(self.release, claim, token)
 
     def close(self) -> None:
         """Close the file."""
