@@ -27,6 +27,7 @@ class Clock:
         self.now = now
 
     def __call__(self) -> float:
+        """The reading."""
         return self.now
 
 

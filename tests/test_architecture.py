@@ -113,10 +113,7 @@ def python(code: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_floors_hold() -> None:
     """Imports run downwards only, indirect ones too, and the gate reaches no extra."""
-    done = python(
-        "import sys; from importlinter.cli import lint_imports;"
-        "sys.exit(lint_imports(no_cache=True))"
-    )
+    done = python("import sys; from importlinter.cli import lint_imports;sys.exit(lint_imports(no_cache=True))")
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"Contracts: {len(CONTRACTS)} kept, 0 broken." in done.stdout
 
@@ -218,9 +215,7 @@ def test_nobody_inside_imports_the_root() -> None:
 
 def test_files_are_short() -> None:
     """No file has more than 300 lines."""
-    lengths = {
-        file: len((PACKAGE / file).read_text(encoding="utf-8").splitlines()) for file in SOURCES
-    }
+    lengths = {file: len((PACKAGE / file).read_text(encoding="utf-8").splitlines()) for file in SOURCES}
     assert {file: length for file, length in lengths.items() if length > 300} == {}
     assert max(lengths.values()) > 50
 

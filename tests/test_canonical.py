@@ -6,12 +6,9 @@ import decimal
 import enum
 import math
 import resource
-import subprocess
-import sys
 import uuid
 from collections import OrderedDict, UserDict, namedtuple
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -34,12 +31,13 @@ FORMS = [
     ("false", False, b"false"),
     ("tuple", (1, (2, ())), b"[1,[2,[]]]"),
     ("empties", [{}, [], ""], b'[{},[],""]'),
-    ("names by code unit", {"\ufb33": 3, "\U0001f600": 2, "\u20ac": 1}, '{"\u20ac":1,"\U0001f600":2,"\ufb33":3}'.encode()),
+    ("names by code unit", {"\ufb33": 3, "\U0001f600": 2, "€": 1}, '{"€":1,"\U0001f600":2,"\ufb33":3}'.encode()),
     ("private use above astral", [{"\ue000": 1, "\U0001f600": [0.5]}], '[{"😀":[0.5],"\ue000":1}]'.encode()),
     ("first and last plane", {"\uffff": 1, "\U0001f600": 3}, '{"\U0001f600":3,"\uffff":1}'.encode()),
     ("private use in text alone", {"\U0001f600": "\ue000"}, '{"\U0001f600":"\ue000"}'.encode()),
     ("astral in text alone", {"\ue000": "\U0001f600"}, '{"\ue000":"\U0001f600"}'.encode()),
-    ("last planes", {"\uffff": 1, "\U0010ffff": 2, "\U00040000": 3}, '{"\U00040000":3,"\U0010ffff":2,"\uffff":1}'.encode()),
+    ("last planes", {"\uffff": 1, "\U0010ffff": 2, "\U00040000": 3},
+     '{"\U00040000":3,"\U0010ffff":2,"\uffff":1}'.encode()),
     ("names of several depths", {"b": {"z": 1, "a": 2}, "a": 0}, b'{"a":0,"b":{"a":2,"z":1}}'),
     ("short escapes", '\b\t\n\f\r"\\', rb'"\b\t\n\f\r\"\\"'),
     ("long escapes", "\0\x01\x0b\x1f", rb'"\u0000\u0001\u000b\u001f"'),
@@ -272,36 +270,3 @@ def test_nothing_is_converted(value: Any, cure: str) -> None:
 def test_a_name_is_a_str(name: Any) -> None:
     """A name that is no str is refused at the object that holds it, subclasses of str too."""
     assert refused({"a": [{"ok": 1, name: 2}]}) == ("key_not_string", "/a/0")
-
-
-def test_an_enum_that_answers_strangely_is_refused_by_name() -> None:
-    """An Enum whose value raises, or that poses as bytes, is refused; it neither ends the process nor is written."""
-    code = """if 1:
-        import enum, resource
-        resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
-        from rp_signing import CanonicalizationError, canonicalize
-        class Raises(enum.Enum):
-            A = 1
-            @property
-            def value(self): raise RuntimeError
-        class Poses(bytes, enum.Enum):
-            A = b"x"
-        Poses.A._value_ = "a str"
-        for value in (Raises.A, Poses.A):
-            try:
-                print(canonicalize([value]))
-            except CanonicalizationError as error:
-                print(error.reason, error.pointer)
-    """
-    root = Path(__file__).resolve().parent.parent
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=root)
-    assert (done.returncode, done.stdout.split()) == (0, ["value_not_json", "/0"] * 2)
-
-
-def test_a_wide_list_that_holds_itself_is_refused() -> None:
-    """A list that holds itself a thousand times is refused for its depth, at once and in little memory."""
-    itself: list[Any] = []
-    itself += [itself] * 1_001
-    with pytest.raises(CanonicalizationError) as caught:
-        canonicalize(itself)
-    assert caught.value.reason == "payload_depth"

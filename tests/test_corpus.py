@@ -123,9 +123,7 @@ def test_timestamps_vary_in_precision_and_offset() -> None:
     stamps = [str(event["timestamp"]) for event in CORPUS if "timestamp" in event]
     digits = {len(match[1]) - 1 if (match := re.search(r"(\.\d+)", s)) else 0 for s in stamps}
     assert {0, 3, 6, 9} <= digits
-    assert all(
-        any(stamp.endswith(offset) for stamp in stamps) for offset in ("Z", "+05:45", "-08:00")
-    )
+    assert all(any(stamp.endswith(offset) for stamp in stamps) for offset in ("Z", "+05:45", "-08:00"))
 
 
 def test_identifiers_reach_both_ends_of_their_length() -> None:
@@ -171,9 +169,7 @@ def test_emoji_of_several_code_points_are_there(text: str) -> None:
     assert text in STRINGS
 
 
-@pytest.mark.parametrize(
-    "script", ["ARABIC", "HEBREW", "CJK", "HANGUL", "HALFWIDTH KATAKANA", "CYRILLIC"]
-)
+@pytest.mark.parametrize("script", ["ARABIC", "HEBREW", "CJK", "HANGUL", "HALFWIDTH KATAKANA", "CYRILLIC"])
 def test_scripts_are_there(script: str) -> None:
     """Right-to-left and East Asian text is sent."""
     assert any(unicodedata.name(character, "").startswith(script) for character in CHARACTERS)
@@ -186,9 +182,7 @@ def test_nfc_and_nfd_stand_in_one_object() -> None:
 
 def test_an_object_is_sorted_otherwise_by_code_point() -> None:
     """Keys outside the BMP stand beside keys in U+E000 to U+FFFF."""
-    assert any(
-        sorted(value) != sorted(value, key=lambda key: key.encode("utf-16-be")) for value in OBJECTS
-    )
+    assert any(sorted(value) != sorted(value, key=lambda key: key.encode("utf-16-be")) for value in OBJECTS)
 
 
 def test_characters_that_serialisers_escape_are_there() -> None:

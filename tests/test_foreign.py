@@ -4,10 +4,13 @@ import dataclasses
 import decimal
 import enum
 import resource
+import subprocess
+import sys
 import uuid
 from array import array
 from collections import OrderedDict, UserString
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -100,6 +103,7 @@ class Names(dict):  # type: ignore[type-arg]
     """A dict that gives other members than it holds."""
 
     def items(self) -> Any:
+        """Raise."""
         raise RuntimeError
 
 
@@ -143,3 +147,36 @@ def test_any_object_in_an_event_is_refused(number: int) -> None:
     for wrap in (lambda x: x, lambda x: {"a": x}, lambda x: {wire.SIGNATURE_MEMBER: x}, lambda x: {"a": 1, "b": [x]}):
         said = told(verify_event, wrap(foreign()), keyring=KEYRING, api_key=API_KEY)
         assert said.startswith("VerificationError ")
+
+
+def test_an_enum_that_answers_strangely_is_refused_by_name() -> None:
+    """An Enum whose value raises, or that poses as bytes, is refused; it neither ends the process nor is written."""
+    code = """if 1:
+        import enum, resource
+        resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+        from rp_signing import CanonicalizationError, canonicalize
+        class Raises(enum.Enum):
+            A = 1
+            @property
+            def value(self): raise RuntimeError
+        class Poses(bytes, enum.Enum):
+            A = b"x"
+        Poses.A._value_ = "a str"
+        for value in (Raises.A, Poses.A):
+            try:
+                print(canonicalize([value]))
+            except CanonicalizationError as error:
+                print(error.reason, error.pointer)
+    """
+    root = Path(__file__).resolve().parent.parent
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=root)
+    assert (done.returncode, done.stdout.split()) == (0, ["value_not_json", "/0"] * 2)
+
+
+def test_a_wide_list_that_holds_itself_is_refused() -> None:
+    """A list that holds itself a thousand times is refused for its depth, at once and in little memory."""
+    itself: list[Any] = []
+    itself += [itself] * 1_001
+    with pytest.raises(CanonicalizationError) as caught:
+        canonicalize(itself)
+    assert caught.value.reason == "payload_depth"

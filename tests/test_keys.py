@@ -120,8 +120,8 @@ def test_keys_are_made_of_enough_chance(write: Any, length: int) -> None:
 
 @pytest.mark.parametrize(
     ("api_key", "why"),
-    [("", "must be"), (SECRET, "exchanged"), ("rps_", "exchanged"), ("rpx_test_abc", "must be"), (API_KEY + "\n", "must be"),
-     ("rpx_prod_demo", "must be"), ("rpx_test_" + "x" * 121, "must be")],
+    [("", "must be"), (SECRET, "exchanged"), ("rps_", "exchanged"), ("rpx_test_abc", "must be"),
+     (API_KEY + "\n", "must be"), ("rpx_prod_demo", "must be"), ("rpx_test_" + "x" * 121, "must be")],
 )  # fmt: skip
 def test_a_bad_api_key_is_refused(api_key: str, why: str) -> None:
     """An api key that breaks its grammar, or is a secret, is a ValueError without the text."""

@@ -193,6 +193,7 @@ class Text(str):
     """A subclass of str that encodes itself to something else."""
 
     def encode(self, *_: Any) -> Any:
+        """Give no bytes."""
         return 5
 
 
@@ -221,9 +222,10 @@ def released() -> memoryview:
 def test_nothing_but_its_own_error_comes_out(make: Any) -> None:
     """Whatever object stands in the place of a text, parse reads it or refuses it with a reason."""
     try:
-        assert parse(make()) == {}
+        given = parse(make())
     except CanonicalizationError as error:
-        assert error.reason in (Reason.VALUE_NOT_JSON, Reason.PAYLOAD_NOT_UTF8)
+        given = error.reason
+    assert given in ({}, Reason.VALUE_NOT_JSON, Reason.PAYLOAD_NOT_UTF8)
 
 
 @pytest.mark.parametrize("text", [*NOT_JSON, b'{"a":[1.5,{"b":"\\u00e9"}]}', b'[1,"\\ud83d\\ude00",null,true,-0.5e-3]'])

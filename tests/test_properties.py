@@ -18,7 +18,9 @@ from second_json import read as second_read
 
 from rp_signing import (
     CanonicalizationError,
+    Claim,
     Keyring,
+    Reason,
     VerificationError,
     Verified,
     canonicalize,
@@ -33,13 +35,13 @@ settings.register_profile("gate", deadline=None, max_examples=200, derandomize=T
 settings.load_profile("gate")
 
 # Texts in which a program that mends bytes could mistake text for a number, a name or a literal.
-TRAPS = ["null", "1.0", "-0.0", "1.0,", "0.0]", '".0}', "e-6", "1e+16,", "e+20}", "\\", '\\"', '"', ".0,\\", ":", "{", "[",
-         "\x7f", "\xff", "\ue000", "\uf8ff", "\uffff", "\U00010000", "\U0001f600", "\U00040000", "\U0010e000",
+TRAPS = ["null", "1.0", "-0.0", "1.0,", "0.0]", '".0}', "e-6", "1e+16,", "e+20}", "\\", '\\"', '"', ".0,\\", ":", "{",
+         "[", "\x7f", "\xff", "\ue000", "\uf8ff", "\uffff", "\U00010000", "\U0001f600", "\U00040000", "\U0010e000",
          "\U0010ffff", "é", "e\u0301", "\0", "\x1f", "\u2028", "integrity_signature"]  # fmt: skip
-LETTERS = st.one_of(st.sampled_from(TRAPS), st.characters(exclude_categories=["Cs"]), st.characters(max_codepoint=0x7F))
+LETTERS = st.one_of(st.sampled_from(TRAPS), st.characters(exclude_categories=["Cs"]), st.characters(codec="ascii"))
 TEXTS = st.lists(LETTERS, max_size=5).map("".join)
-EDGES = [0.0, -0.0, 1e-7, 1e-6, 1.5e-6, 9.9e-6, 1e-5, 1e15, 9007199254740993.0, 1e16, 1e17, 1.5e20, 1e20, 1e21, 1e22, 5e-324,
-         1.7976931348623157e308, 0.1, 1.0, -1.0, 100.0, 123456789.5]  # fmt: skip
+EDGES = [0.0, -0.0, 1e-7, 1e-6, 1.5e-6, 9.9e-6, 1e-5, 1e15, 9007199254740993.0, 1e16, 1e17, 1.5e20, 1e20, 1e21, 1e22,
+         5e-324, 1.7976931348623157e308, 0.1, 1.0, -1.0, 100.0, 123456789.5]  # fmt: skip
 FLOATS = st.one_of(
     st.sampled_from(EDGES),
     st.floats(allow_nan=False, allow_infinity=False),
@@ -89,7 +91,7 @@ def respelled(value: Any, chance: random.Random) -> str:
 
 
 @given(VALUES)
-@settings(max_examples=1500)
+@settings(max_examples=700)
 def test_the_fast_path_is_the_exact_path(value: Any) -> None:
     """Both paths, the second implementation, and the package rfc8785 give one value the same bytes."""
     form = canonicalize(value)
@@ -98,7 +100,7 @@ def test_the_fast_path_is_the_exact_path(value: Any) -> None:
 
 
 @given(st.dictionaries(TEXTS, st.one_of(FLOATS, TEXTS), min_size=2, max_size=12))
-@settings(max_examples=1000)
+@settings(max_examples=500)
 def test_objects_of_odd_names_and_floats(value: Any) -> None:
     """Members whose names order differently by code point, beside floats that orjson spells differently."""
     assert canonicalize(value) == write_exactly(value) == rfc8785.dumps(value)
@@ -117,7 +119,7 @@ def test_what_was_written_is_read(value: Any) -> None:
 
 
 @given(VALUES, st.randoms(use_true_random=False))
-@settings(max_examples=700)
+@settings(max_examples=400)
 def test_equal_json_has_equal_bytes(value: Any, chance: random.Random) -> None:
     """Another order of members, white space, escapes and case of exponents are the same JSON."""
     text = respelled(value, chance)
@@ -125,8 +127,8 @@ def test_equal_json_has_equal_bytes(value: Any, chance: random.Random) -> None:
 
 
 @given(st.one_of(st.binary(max_size=60), st.text(max_size=40), st.lists(st.sampled_from(
-    ["{", "}", "[", "]", ",", ":", '"', "a", "\\u0061", "\\ud800", "1", "-", "0", ".5", "e", "1e400", "9" * 20, "null", " ",
-     "NaN", "\ufeff", "\x01", "é"]), max_size=14).map("".join)))  # fmt: skip
+    ["{", "}", "[", "]", ",", ":", '"', "a", "\\u0061", "\\ud800", "1", "-", "0", ".5", "e", "1e400", "9" * 20, "null",
+     " ", "NaN", "\ufeff", "\x01", "é"]), max_size=14).map("".join)))  # fmt: skip
 @settings(max_examples=2000)
 def test_any_text_is_read_or_refused(text: bytes | str) -> None:
     """Any bytes or str give a value or a CanonicalizationError, and the second implementation agrees which."""
@@ -196,7 +198,7 @@ PAIRS = st.lists(
 
 
 @given(PAIRS, st.binary(max_size=60), st.booleans(), st.booleans())
-@settings(max_examples=1500)
+@settings(max_examples=500)
 def test_any_request_is_verified_or_refused(pairs: Any, body: bytes, good: bool, mapping: bool) -> None:
     """Any headers and bytes give Verified or VerificationError, from verify, averify and check."""
     headers: Any = [*(spec_page.HEADERS.items() if good else ()), *pairs]
@@ -204,9 +206,10 @@ def test_any_request_is_verified_or_refused(pairs: Any, body: bytes, good: bool,
     gate = verifier(Clock(), accept_reserialized=True)
     for call in (gate.verify, gate.check, lambda *both: asyncio.run(gate.averify(*both))):
         try:
-            assert call(headers, body) is not None
+            outcome = call(headers, body)
         except VerificationError as error:
-            assert error.public_code
+            outcome = error.reason
+        assert isinstance(outcome, (Verified, Claim, Reason))
 
 
 @given(VALUES.map(lambda value: canonicalize(value)))

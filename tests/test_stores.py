@@ -1,4 +1,7 @@
-"""The contract of every nonce store: one claim, one winner, nothing forgotten too early. A new store is a line of STORES."""
+"""The contract of every nonce store: one claim, one winner, nothing forgotten too early.
+
+A new store is a line of STORES.
+"""
 
 import asyncio
 import os
@@ -217,7 +220,7 @@ class TestContract:
         assert told == {"taken": 1, Reason.REPLAYED: 19}
 
     def test_a_forked_process_is_refused(self, store: Any) -> None:
-        """R8: after a fork the store refuses in the child, goes on in the parent, and releases nothing for the child."""
+        """R8: after a fork the store refuses in the child, goes on in the parent, and releases nothing for it."""
         token = store.claim(claim(), Clock())
         reading, writing = os.pipe()
         with warnings.catch_warnings():

@@ -1,5 +1,6 @@
 """Header names, how they are read strictly, and the signing input."""
 
+import enum
 from typing import Any
 
 import pytest
@@ -12,6 +13,13 @@ from rp_signing.wire import SignedFields, UnsignedFields, read_headers, signing_
 GOOD = {name: value for name, value in spec_page.HEADERS.items() if name.startswith("X-RP-")}
 FIELDS = SignedFields(*(GOOD[name] for name in (wire.API_KEY, wire.KEY_ID, wire.TIMESTAMP, wire.NONCE, wire.SIGNATURE)))
 SIGNATURE_HEADERS = (wire.TIMESTAMP, wire.NONCE, wire.SIGNATURE)
+
+
+class Text(str):
+    """A str of a framework's own, which prints as something else."""
+
+    def __str__(self) -> str:
+        return "something else"
 
 
 def without(*names: str) -> dict[str, str]:
@@ -52,6 +60,7 @@ def test_a_sender_without_key_id_has_a_dash() -> None:
         [(name.swapcase().encode(), bytearray(value.encode())) for name, value in GOOD.items()],
         [*GOOD.items(), ("Cookie", "a"), ("Cookie", "b"), ("X-RP-Other", "\xff"), ("x_rp_nonce", "n")],
         {**GOOD, "Content-Type": "application/json", "Content-Encoding": "identity"},
+        {name: Text(value) for name, value in GOOD.items()},
     ],
 )
 def test_headers_come_in_any_shape(headers: Any) -> None:
@@ -70,8 +79,9 @@ def test_json_in_utf8_is_the_media_type(value: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["", "text/plain", "application/json; charset=latin-1", "application/json;", "application/json\n", " application/json",
-     "application/json; charset=utf-8; a=b", "application/json, text/plain", "application/\u017fon", "application/jsonl"],
+    ["", "text/plain", "application/json; charset=latin-1", "application/json;", "application/json\n",
+     " application/json", "application/json; charset=utf-8; a=b", "application/json, text/plain",
+     "application/j\u017fon", "application/jsonl"],
 )  # fmt: skip
 def test_another_media_type_is_refused(value: str) -> None:
     """A Content-Type that is there and not JSON in UTF-8 is refused, signed or not."""
@@ -195,3 +205,9 @@ def test_a_header_name_is_ascii() -> None:
     """A name that Unicode lower-cases to ours (the Kelvin sign) is not ours."""
     headers = {name.replace("K", "\u212a"): value for name, value in GOOD.items()}
     assert reason(read_headers, headers) == Reason.API_KEY_MISSING
+
+
+def test_a_value_may_be_a_subclass_of_str() -> None:
+    """A value of a subclass of str counts as its text, whatever it prints as."""
+    Value = enum.Enum("Value", {"NONCE": GOOD[wire.NONCE]}, type=str)  # a class
+    assert read_headers({**GOOD, wire.NONCE: Value.NONCE}) == FIELDS

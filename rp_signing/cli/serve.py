@@ -43,7 +43,9 @@ _LOG = logging.getLogger("rp_signing.ingest")
 @click.option("--port", default=8000, show_default=True, metavar="P", help="The port; 0 takes a free one.")
 def serve(keys: Path, data: Path, host: str, port: int) -> None:
     """Run the ingest endpoint: POST /v1/track, /v1/identify, /v1/group, /v1/batch."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    heard = logging.StreamHandler(sys.stderr)
+    heard.setFormatter(_WithFields("%(asctime)s %(levelname)-7s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[heard])
     try:
         keyring = load_keyring(keys)
         data.mkdir(parents=True, exist_ok=True)
@@ -97,6 +99,18 @@ class Server(uvicorn.Server):
         if self.started:
             _LOG.info("listening on %s", self.url)
             self._on_start()
+
+
+class _WithFields(logging.Formatter):
+    """Writes the fields of a log record behind its message."""
+
+    _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "reason"}
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give one line."""
+        fields = {name: value for name, value in vars(record).items() if name not in self._PLAIN}
+        shown = " ".join(f"{name}={value}" for name, value in fields.items() if value is not None)
+        return f"{super().format(record)} {shown}".rstrip()
 
 
 def _read_again(app: Ingest, keys: Path) -> None:

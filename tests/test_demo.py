@@ -1,0 +1,43 @@
+"""The demo, run whole, as a person runs it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from rp_signing import Reason
+
+ROOT = Path(__file__).resolve().parent.parent
+EXPECTED = (
+    ("track, signed", "stored, trust high"),
+    ("identify, signed", "stored, trust high"),
+    ("group, signed", "stored, trust high"),
+    ("batch of 240, signed", "stored, trust high"),
+    ("unsigned", "stored, trust standard"),
+    ("tampered", Reason.SIGNATURE_MISMATCH),
+    ("replayed", Reason.REPLAYED),
+    ("stale", Reason.TIMESTAMP_EXPIRED),
+    ("signature taken off", Reason.SIGNATURE_MISSING),
+    ("another secret", Reason.KEY_ID_UNKNOWN),
+)
+
+
+def test_the_demo_shows_what_became_of_each(tmp_path: Path) -> None:
+    """Every request of the demo ends as it must, the rows and the audit are shown, and it ends with 0."""
+    made = subprocess.run([sys.executable, ROOT / "tests/write_corpus.py"], capture_output=True, check=True)
+    (tmp_path / "corpus.jsonl").write_bytes(made.stdout)
+    done = subprocess.run(
+        [sys.executable, "-c", "from rp_signing.cli import main; main()", "demo", "--events", "corpus.jsonl"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    for sent, became in EXPECTED:
+        assert [line for line in lines if sent in line and became in line], (sent, became, done.stdout)
+    assert "12 of 245" in done.stdout
+    assert "Every high row verifies." in done.stdout
+    assert "rp-signing events audit --keys keys.json --data ." in done.stdout
+    assert done.stderr == ""
