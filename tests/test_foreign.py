@@ -18,7 +18,7 @@ import pytest
 from parties import KEYS
 from spec_page import API_KEY
 
-from rp_signing import Keyring, SigningError, canonicalize, verify_event, wire
+from rp_signing import CanonicalizationError, Keyring, SigningError, canonicalize, verify_event, wire
 from rp_signing.exact import write_exactly
 
 KEYRING = Keyring.of(KEYS)

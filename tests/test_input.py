@@ -1,4 +1,4 @@
-"""Each row of the part Input in ../shared/design/failure-modes.md, as far as the library alone can show it.
+"""Known ways in which such libraries fail on input, a named test each, as far as the library alone can show it.
 
 Rows that need a server are in tests/test_ingest*.py: body read before any limit; compressed bodies on the wire;
 trailers, doubled and folded headers of real servers; path tricks; replies and the server's log in "secrets in logs".

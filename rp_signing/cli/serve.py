@@ -41,8 +41,14 @@ _LOG = logging.getLogger("rp_signing.ingest")
 )
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="H", help="The address to listen on.")
 @click.option("--port", default=8000, show_default=True, metavar="P", help="The port; 0 takes a free one.")
-def serve(keys: Path, data: Path, host: str, port: int) -> None:
+@click.option(
+    "--first-start",
+    is_flag=True,
+    help="State that nothing was accepted before. Nonces in one database with the events, as here, need no such word.",
+)
+def serve(keys: Path, data: Path, host: str, port: int, first_start: bool) -> None:
     """Run the ingest endpoint: POST /v1/track, /v1/identify, /v1/group, /v1/batch."""
+    del first_start  # a nonce store apart from the events would be born at 0 by it
     heard = logging.StreamHandler(sys.stderr)
     heard.setFormatter(_WithFields("%(asctime)s %(levelname)-7s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[heard])
