@@ -48,14 +48,15 @@ def canonicalize(value: Any) -> bytes:
             or ``value_not_json``, with a JSON Pointer to the place (SPEC §3.2).
     """
     parts = _parts_of(value)
-    if parts is None:
+    types = set(map(type, parts))
+    if not types <= _JSON_TYPES:
         return write_exactly(value)
     try:
         written = orjson.dumps(value, option=_OPTIONS)
     except orjson.JSONEncodeError:
         return write_exactly(value)
     mended: bytes | None = written
-    if float in map(type, parts):
+    if float in types:
         mended = _with_own_numbers(written, [part for part in parts if part.__class__ is float])
     if mended and not mended.isascii():
         mended = _in_utf16_order(mended, parts)
@@ -89,7 +90,7 @@ def parse(text: bytes | str, limit: int = DEFAULT_LIMIT) -> Any:
         same = orjson.dumps(value, option=orjson.OPT_STRICT_INTEGER) == raw
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         same = False
-    if same and _parts_of(value) is not None:
+    if same and _parts_of(value) is not _NO_END:
         return value
     return _parse_exact(raw)
 
@@ -99,32 +100,39 @@ def parse(text: bytes | str, limit: int = DEFAULT_LIMIT) -> Any:
 # orjson takes types that are no JSON (UUID, Enum, Fragment) whatever its options, and some of them end the process. So
 # types are proved from the objects, before it sees them.
 _CONTAINERS = (list, dict, tuple)
-_are_json = frozenset({str, int, float, bool, type(None), *_CONTAINERS}).issuperset
+_JSON_TYPES = frozenset({str, int, float, bool, type(None), *_CONTAINERS})
 _inside = gc.get_referents
 
-_WIDE, _MANY = 1_000, 5_000_000
+_WIDE, _MANY = 200, 5_000_000
+_NO_END = [NotImplemented]
 
 
-def _parts_of(value: Any) -> list[Any] | None:
-    """Give a value and everything inside it, but names; None where it may be no JSON, too deep, or without end.
+def _parts_of(value: Any) -> list[Any]:
+    """Give a value and everything inside it, but names; something that is no JSON where it is too deep, or without end.
 
-    Level by level, and no deeper than types are proved: what is inside another object could be the whole process. Names
-    are not looked at: orjson takes none but str, and a subclass of it comes as a part.
+    Names are not looked at: orjson takes none but str, and a subclass of it comes as a part.
     """
-    parts: list[Any] = []
-    level = [value]
+    parts = [value]
+    level = _inside(value)
     depth = 0
-    while depth <= MAX_DEPTH and _are_json(map(type, level)):
+    while level and depth < MAX_DEPTH:
         parts += level
-        # A list that holds itself twice doubles with each level; the exact path ends where the depth does.
-        if len(level) > _WIDE and sum([len(part) for part in level if part.__class__ in _CONTAINERS]) > _MANY:
-            return None
+        if len(level) > _WIDE and not _may_go_on(level):
+            return _NO_END
         level = _inside(*level)
-        if not level:
-            # An array or object at the last depth could be one level too deep; the exact path knows.
-            return parts if depth < MAX_DEPTH else None
         depth += 1
-    return None
+    # An array or object at the last depth could be one level too deep; the exact path knows.
+    return parts if depth < MAX_DEPTH else _NO_END
+
+
+def _may_go_on(level: list[Any]) -> bool:
+    """Look at a wide level before the next: what is inside a foreign object could be the whole process.
+
+    And a list that holds itself twice doubles with each level; the exact path ends where the depth does.
+    """
+    if not _JSON_TYPES.issuperset(map(type, level)):
+        return False
+    return sum([len(part) for part in level if part.__class__ in _CONTAINERS]) <= _MANY
 
 
 def _in_utf16_order(written: bytes, parts: list[Any]) -> bytes | None:

@@ -52,6 +52,7 @@ def serve(keys: Path, data: Path, host: str, port: int, first_start: bool) -> No
     heard = logging.StreamHandler(sys.stderr)
     heard.setFormatter(_WithFields("%(asctime)s %(levelname)-7s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[heard])
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # it would only say again where it listens
     try:
         keyring = load_keyring(keys)
         data.mkdir(parents=True, exist_ok=True)
@@ -110,7 +111,7 @@ class Server(uvicorn.Server):
 class _WithFields(logging.Formatter):
     """Writes the fields of a log record behind its message."""
 
-    _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "reason"}
+    _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "reason", "color_message"}
 
     def format(self, record: logging.LogRecord) -> str:
         """Give one line."""
