@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from hmac import compare_digest
-from math import floor
+from math import floor, isfinite
 from typing import Any
 
 from . import grammar, wire
@@ -77,7 +77,8 @@ class Signer:
             raise TypeError(f"the body must be the bytes that are sent, not {type(body).__name__}")
         if not body:
             raise ValueError("an empty body cannot be signed; only a POST with a JSON body can")
-        timestamp = str(floor((self._clock or time.time)()))
+        now = (self._clock or time.time)()
+        timestamp = str(floor(now)) if isfinite(now) else str(now)
         nonce = (self._nonce or _fresh_nonce)()
         if not grammar.TIMESTAMP.matches(timestamp):
             raise ValueError(f"the clock gave {timestamp}, which is no Unix time of ten digits")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from hashlib import sha256
 from math import floor
 from typing import Any, NamedTuple
@@ -11,7 +10,7 @@ from typing import Any, NamedTuple
 from . import wire
 from .canonical import DEFAULT_LIMIT, canonicalize, parse
 from .errors import CanonicalizationError, Reason, VerificationError
-from .keys import ApiKey, Keyring, Secret
+from .keys import ApiKey, Keyring
 from .replay import FUTURE, PAST, Claim, Clock, NonceStore, Window
 from .signing import matches
 
@@ -242,23 +241,17 @@ class Verifier:
 
 def _who_signed(fields: wire.SignedFields, entry: ApiKey, length: int, digest: str) -> str | None:
     """Give the id of the secret whose MAC the request carries, over what has this length and digest; else None."""
-    candidates: Iterable[Secret]
-    if fields.key_id is None:
-        candidates = entry.secrets.values()
-    elif fields.key_id in entry.secrets:
-        candidates = (entry.secrets[fields.key_id],)
-    else:
+    _, key_id, timestamp, nonce, signature = fields
+    signing_input = wire.signing_input("request", entry.api_key_id, key_id, timestamp, nonce, length, digest)
+    mac = bytes.fromhex(signature[7:])
+    if key_id is None:
+        return next((secret.key_id for secret in entry.secrets.values() if matches(secret, signing_input, mac)), None)
+    secret = entry.secrets.get(key_id)
+    if secret is None:
         raise VerificationError(
-            Reason.KEY_ID_UNKNOWN, f"no active secret of this api key has key id {fields.key_id}: retired, or another?"
+            Reason.KEY_ID_UNKNOWN, f"no active secret of this api key has key id {key_id}: retired, or another?"
         )
-    signing_input = wire.signing_input(
-        "request", entry.api_key_id, fields.key_id, fields.timestamp, fields.nonce, length, digest
-    )
-    mac = bytes.fromhex(fields.signature[7:])
-    for secret in candidates:
-        if matches(secret, signing_input, mac):
-            return secret.key_id
-    return None
+    return key_id if matches(secret, signing_input, mac) else None
 
 
 def _mismatch() -> VerificationError:

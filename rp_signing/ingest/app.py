@@ -29,6 +29,7 @@ BODY_TIMEOUT = 10.0
 
 _LOG = logging.getLogger("rp_signing.ingest")
 _PREFIX = "/v1/"
+_CONTENT_TYPE = wire.CONTENT_TYPE.lower().encode()
 
 
 class _Gate(NamedTuple):
@@ -147,6 +148,9 @@ class Ingest:
         now = self._now()
         gate = self._gate
         arrival.api_key_id = _known_id(gate.keyring, arrival.headers)
+        # The gate refuses a wrong one; that there has to be one is for the door to say (SPEC HDR-7).
+        if all(name != _CONTENT_TYPE for name, _ in arrival.headers):
+            raise VerificationError(Reason.MEDIA_TYPE_UNSUPPORTED, f"{wire.CONTENT_TYPE} must be {wire.MEDIA_TYPE}")
         outcome = gate.verifier.admit(arrival.headers, arrival.body, now)
         # A batch takes milliseconds to judge and a disk to store: neither in the event loop.
         return await asyncio.to_thread(self._accept, gate, arrival, route, outcome, arrival.body, floor(now))
@@ -159,9 +163,6 @@ class Ingest:
             payload = parse(body, self._max_body)
         except CanonicalizationError as error:
             raise VerificationError(error.reason, error.detail, error.pointer) from None
-        content_type = wire.CONTENT_TYPE.lower().encode()
-        if all(name != content_type for name, _ in arrival.headers):
-            raise VerificationError(Reason.MEDIA_TYPE_UNSUPPORTED, f"{wire.CONTENT_TYPE} must be {wire.MEDIA_TYPE}")
         claim = None if isinstance(outcome, Unsigned) else outcome
         entry = gate.keyring.find_id(outcome.api_key_id)
         assert entry is not None  # noqa: S101 - it has just been admitted out of this keyring

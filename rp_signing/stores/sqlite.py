@@ -128,9 +128,13 @@ def open_database(path: str | os.PathLike[str]) -> sqlite3.Connection:
     """
     try:
         database = sqlite3.connect(Path(path), timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise StoreError(f"{os.fspath(path)} cannot be opened: {error}") from error
+    try:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
     except sqlite3.Error as error:
+        database.close()
         raise StoreError(f"{os.fspath(path)} cannot be opened: {error}") from error
     return database
 
