@@ -90,7 +90,7 @@ def parse(text: bytes | str, limit: int = DEFAULT_LIMIT) -> Any:
         same = orjson.dumps(value, option=orjson.OPT_STRICT_INTEGER) == raw
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         same = False
-    if same and _parts_of(value) is not _NO_END:
+    if same and _is_shallow(value):
         return value
     return _parse_exact(raw)
 
@@ -123,6 +123,16 @@ def _parts_of(value: Any) -> list[Any]:
         depth += 1
     # An array or object at the last depth could be one level too deep; the exact path knows.
     return parts if depth < MAX_DEPTH else _NO_END
+
+
+def _is_shallow(value: Any) -> bool:
+    """Tell whether a value that orjson has read is surely not too deep."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = _inside(*level)
+        if not level:
+            return True
+    return False
 
 
 def _may_go_on(level: list[Any]) -> bool:
