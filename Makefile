@@ -5,12 +5,13 @@ PYTHON ?= python3
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
-.PHONY: help demo test lint
+.PHONY: help demo test lint bench
 
 help:
 	@echo 'make demo   sign events, send them to a local endpoint, and show what became of each'
 	@echo 'make test   run the tests; floors 0 to 3 must be covered whole, branches too'
 	@echo 'make lint   check style, types, import floors, dependencies and the wheel'
+	@echo 'make bench  measure against floors and peers; about 4 minutes, writes benchmarks/report.html'
 
 demo: .venv/ready
 	@mkdir -p build
@@ -30,6 +31,9 @@ lint: .venv/ready
 	.venv/bin/hatchling build --target wheel --directory build/wheel
 	.venv/bin/check-wheel-contents build/wheel
 
+bench: .venv-bench/ready
+	.venv-bench/bin/python -m benchmarks
+
 # Two stamps: a changed lock makes the environment anew, so that nothing the lock no longer names stays behind;
 # a changed pyproject.toml installs just the package again, for its entry points.
 .venv/locked: requirements.lock
@@ -41,4 +45,15 @@ lint: .venv/ready
 
 .venv/ready: .venv/locked pyproject.toml
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# An environment of its own: the peers that are measured bring packages that nothing else here needs.
+.venv-bench/locked: requirements-bench.lock
+	rm -rf .venv-bench
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
+	@touch $@
+
+.venv-bench/ready: .venv-bench/locked pyproject.toml
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -1,0 +1,47 @@
+"""`canonicalize` on the three corpora, beside orjson and those who do RFC 8785 in Python."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import jcs
+import orjson
+import rfc8785
+from corpus import astral_event, float_event, typical_event
+
+from rp_signing import canonicalize
+
+from .measure import Goal, Row, in_turn, row_of
+
+_CORPORA = (
+    ("canonicalize, strings and integers", typical_event, 3.0, 15.0),
+    ("canonicalize, floats", float_event, 5.5, 8.0),
+    ("canonicalize, outside the BMP", astral_event, 5.5, 8.0),
+)
+
+
+def rows() -> Iterator[Row]:
+    """Measure the rows of this file."""
+    for work, make, most, faster in _CORPORA:
+        event: Any = make()
+        # Ours is right before it is fast; jcs and the two others are not always.
+        assert canonicalize(event) == rfc8785.dumps(event)
+        samples = in_turn(
+            {
+                "ours": partial(canonicalize, event),
+                "floor": partial(orjson.dumps, event, option=orjson.OPT_SORT_KEYS),
+                "rfc8785": partial(rfc8785.dumps, event),
+                "jcs": partial(jcs.canonicalize, event),
+                "json, not RFC 8785": partial(json.dumps, event, sort_keys=True),
+            },
+            3.0,
+        )
+        goals = [
+            Goal(f"≤ {most:g} × orjson", samples.ratio("ours", "floor"), most),
+            Goal(f"≥ {faster:g} × faster than rfc8785", samples.ratio("rfc8785", "ours"), faster, least=True),
+        ]
+        size = len(canonicalize(event))
+        yield row_of(work, samples, "orjson, OPT_SORT_KEYS", goals, f"{size} bytes; orjson's is not RFC 8785")

@@ -1,0 +1,123 @@
+"""What the design rests on, looked at again, so that a new version of a library cannot make it wrong unseen."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import random
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from typing import Any
+
+import orjson
+from corpus import Draw, events
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
+
+from rp_signing import canonicalize
+from rp_signing.exact import write_exactly
+
+from .measure import in_turn
+
+DOCUMENTS = int(os.environ.get("RP_BENCH_DOCUMENTS", "1000000"))
+"""Generated documents on which the fast path and the definition have to agree."""
+
+Fact = dict[str, Any]
+
+# Each value, what orjson writes, and what RFC 8785 has.
+_DEVIATIONS: tuple[tuple[str, Any, bytes, bytes], ...] = (
+    ("whole floats", 1.0, b"1.0", b"1"),
+    ("1e16", 1e16, b"1e+16", b"10000000000000000"),
+    ("1e20", 1e20, b"1e+20", b"100000000000000000000"),
+    ("1e-6", 1e-6, b"1e-6", b"0.000001"),
+    ("-0.0", -0.0, b"-0.0", b"0"),
+    ("names outside the BMP", {"\ufb33": 1, "\U0001f600": 2}, '{"\ufb33":1,"\U0001f600":2}'.encode(),
+     '{"\U0001f600":2,"\ufb33":1}'.encode()),
+)  # fmt: skip
+_SAME = (0.0, 0.1, 1e21, 1.5e300, 1e-7, 5e-324, 123456.789, 2**53 - 1, -1, '\x00\x1f\x7f\u2028"\\/', None, True, [])
+
+
+def facts() -> list[Fact]:
+    """Look at all of them; each with ``text``, ``holds`` and ``detail``."""
+    return [_orjson(), _non_finite(), _hmac(), _scan(), agreement()]
+
+
+def _fact(text: str, holds: bool, detail: str) -> Fact:
+    return {"text": text, "holds": holds, "detail": detail}
+
+
+def _orjson() -> Fact:
+    dumps = partial(orjson.dumps, option=orjson.OPT_SORT_KEYS)
+    other = [name for name, value, theirs, ours in _DEVIATIONS if (dumps(value), canonicalize(value)) != (theirs, ours)]
+    other += [repr(value) for value in _SAME if value != 0.0 and dumps(value) != write_exactly(value)]
+    detail = f"otherwise than said: {', '.join(other)}" if other else "as said"
+    return _fact("orjson deviates from RFC 8785 just as the design says", not other, detail)
+
+
+def _non_finite() -> Fact:
+    written = [orjson.dumps(float(name)) for name in ("nan", "inf", "-inf")]
+    return _fact("orjson writes NaN and infinities as null", written == [b"null"] * 3, b" ".join(written).decode())
+
+
+def _hmac() -> Fact:
+    key, message = bytes(32), bytes(213)
+    prepared = HMAC(key, SHA256())
+
+    def copied() -> bytes:
+        context = prepared.copy()
+        context.update(message)
+        return context.finalize()
+
+    samples = in_turn({"copy": copied, "digest": partial(hmac.digest, key, message, "sha256")}, 0.5)
+    ratio = samples.ratio("copy", "digest")
+    detail = f"{samples.median('copy') * 1e6:.2f} µs and {samples.median('digest') * 1e6:.2f} µs, {ratio:.2f} ×"
+    return _fact("a copied HMAC context costs less than hmac.digest", ratio < 1, detail)
+
+
+def _scan() -> Fact:
+    written = orjson.dumps(events(3)[2])
+    samples = in_turn({"scan": lambda: 43 in written, "loads": partial(orjson.loads, written)}, 0.3)
+    ratio = samples.ratio("scan", "loads")
+    return _fact("a scan for a single byte is nearly free", ratio < 0.1, f"{ratio:.3f} × orjson.loads")
+
+
+def agreement() -> Fact:
+    """Compare the fast path with the definition, on both cores."""
+    parts = 16
+    with ProcessPoolExecutor(2) as pool:
+        wrong = [found for part in pool.map(_disagreements, [(DOCUMENTS // parts, seed) for seed in range(parts)])
+                 for found in part]  # fmt: skip
+    detail = f"first of {len(wrong)}: {wrong[0]}" if wrong else f"{DOCUMENTS // parts * parts:,} documents"
+    return _fact("fast and exact path agree on generated documents", not wrong, detail)
+
+
+_TEXTS = ("", "a", "null", ".0,", "1e-6", "1.0]", "-0.0}", "0e-0", "é", "\ue000", "\ufb33", "\uffff", "\U00010000",
+          "\U0001f600", "\U0010ffff", '"', "\\", "\n", "1e+16,", "\U000fffff", "\U0001f6d2\ufb33")  # fmt: skip
+_NUMBERS = (0, 1, -1, 2**53 - 1, 0.0, -0.0, 1.0, 100.0, 0.1, 1e-5, 1e-6, 9.9e-6, 1e-7, 1e15, 1e16, 9.5e17, 1e20, 1e21,
+            -1e16, -1e-6, -2.5, 1.5e300, 5e-324)  # fmt: skip
+
+
+def _value(draw: random.Random, depth: int) -> Any:
+    kind = draw.random()
+    if kind < 0.28:
+        return draw.choice(_NUMBERS)
+    if kind < 0.33:
+        return Draw(draw.getrandbits(32)).double()
+    if kind < 0.6 or not depth:
+        return draw.choice(_TEXTS)
+    if kind < 0.66:
+        return draw.choice((None, True, False))
+    if kind < 0.8:
+        return [_value(draw, depth - 1) for _ in range(draw.randrange(4))]
+    return {draw.choice(_TEXTS): _value(draw, depth - 1) for _ in range(draw.randrange(5))}
+
+
+def _disagreements(share: tuple[int, int]) -> list[str]:
+    how_many, seed = share
+    draw = random.Random(seed)
+    found = []
+    for _ in range(how_many):
+        document = {draw.choice(_TEXTS): _value(draw, 2), "n": _value(draw, 1)}
+        if canonicalize(document) != write_exactly(document):
+            found.append(repr(document))
+    return found
