@@ -103,7 +103,7 @@ _CONTAINERS = (list, dict, tuple)
 _JSON_TYPES = frozenset({str, int, float, bool, type(None), *_CONTAINERS})
 _inside = gc.get_referents
 
-_WIDE, _MANY = 200, 5_000_000
+_WIDE, _VERY_WIDE, _MANY = 200, 1_000, 5_000_000
 _NO_END = [NotImplemented]
 
 
@@ -140,9 +140,9 @@ def _may_go_on(level: list[Any]) -> bool:
 
     And a list that holds itself twice doubles with each level; the exact path ends where the depth does.
     """
-    if not _JSON_TYPES.issuperset(map(type, level)):
+    if not set(map(type, level)) <= _JSON_TYPES:
         return False
-    return sum([len(part) for part in level if part.__class__ in _CONTAINERS]) <= _MANY
+    return len(level) < _VERY_WIDE or sum([len(part) for part in level if part.__class__ in _CONTAINERS]) <= _MANY
 
 
 def _in_utf16_order(written: bytes, parts: list[Any]) -> bytes | None:
