@@ -32,8 +32,8 @@ class Outcome(NamedTuple):
         comment: what the vector or the probe is, one line.
         wanted: the right answer, as JSON; of a script, the right answer of the first step that differs.
         got: the answer that came, as JSON, cut where it is long; None where none came.
-        differs: the first intermediate value or member that differs (``signing_input``, ``refused``, ``step 3``); None when
-            nothing does.
+        differs: the first intermediate value or member that differs (``signing_input``, ``refused``, ``step 3``); None
+            when nothing does.
         bugs: the sentences of the flags, each saying which bug it may be.
         detail: one sentence for people: why it counts as failed, skipped or crashed.
     """
