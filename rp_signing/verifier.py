@@ -138,7 +138,7 @@ class Verifier:
         """
         nonces = self._store
         claim, payload = self._judge(headers, body)
-        with _nothing_fails_open():
+        with nothing_fails_open():
             token = nonces.claim(claim, self._now)
         return Verified(payload, claim, nonces, token)
 
@@ -146,7 +146,7 @@ class Verifier:
         """Do what `verify` does, without holding up the event loop while the store works."""
         nonces = self._store
         claim, payload = self._judge(headers, body)
-        with _nothing_fails_open():
+        with nothing_fails_open():
             token = await nonces.aclaim(claim, self._now)
         return Verified(payload, claim, nonces, token)
 
@@ -278,8 +278,8 @@ def _unsigned() -> VerificationError:
     )
 
 
-class _nothing_fails_open:  # reads as a sentence
-    """Turn whatever a store raises into a refusal."""
+class nothing_fails_open:  # reads as a sentence
+    """Turn whatever a nonce store raises into a refusal, ``replay_store_unavailable`` (SPEC WIN-8)."""
 
     def __enter__(self) -> None:
         pass

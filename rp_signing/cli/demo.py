@@ -30,7 +30,8 @@ from ..keys import api_key_text, secret_text
 from ..sdk import RetainPixel
 from ..signing import Signer, sign_event
 from .events import print_report, rows_table, wide_console
-from .serve import DATABASE, Server
+from .serve import Server
+from .stores import DATABASE
 
 _SHOWN_ROWS = 12
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,15 +14,13 @@ from typing import Any
 import click
 import uvicorn
 
-from ..errors import StoreError
 from ..ingest.app import Ingest
-from ..ingest.sqlite import SQLiteEventStore
 from ..keyfile import load_keyring
 from ..keys import Keyring
+from .stores import Place, Stores, data_option, events_option
+from .workers import Workers, listen_to_signals
 
-DATABASE = "events.db"
-"""The SQLite file in a data folder: events, their evidence, and the nonces."""
-
+_BACKLOG = 2048
 _LOG = logging.getLogger("rp_signing.ingest")
 
 
@@ -32,41 +32,92 @@ _LOG = logging.getLogger("rp_signing.ingest")
     metavar="F",
     help="The keys file (SPEC §8); read again on SIGHUP.",
 )
+@data_option
+@events_option
 @click.option(
-    "--data",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help=f"Where events and nonces are kept, in {DATABASE}; made where it is not.",
+    "--nonces",
+    "nonces_url",
+    metavar="URL",
+    help="Keep nonces apart from the events: redis://…, postgresql://…, or memory:// (one process, until it ends).",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="H", help="The address to listen on.")
 @click.option("--port", default=8000, show_default=True, metavar="P", help="The port; 0 takes a free one.")
 @click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    envvar="WEB_CONCURRENCY",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Processes that share the port; they need stores that several processes can share.",
+)
+@click.option(
     "--first-start",
     is_flag=True,
-    help="State that nothing was accepted before. Nonces in one database with the events, as here, need no such word.",
+    help="State that nothing was accepted before, so that a new store of --nonces need not wait a minute. Nonces in one"
+    " database with the events need no such word.",
 )
-def serve(keys: Path, data: Path, host: str, port: int, first_start: bool) -> None:
+def serve(
+    keys: Path,
+    data: Path | None,
+    events_url: str | None,
+    nonces_url: str | None,
+    host: str,
+    port: int,
+    workers: int,
+    first_start: bool,
+) -> None:
     """Run the ingest endpoint: POST /v1/track, /v1/identify, /v1/group, /v1/batch."""
-    del first_start  # a nonce store apart from the events would be born at 0 by it
+    _log_to_standard_error()
+    place = Place(data, events_url, nonces_url, first_start)
+    place.judge(workers)
+    try:
+        keyring = load_keyring(keys)
+    except (ValueError, OSError) as error:
+        raise click.UsageError(str(error)) from None
+    _warn_of_unsigned(keyring)
+    if workers == 1:
+        _work(keys, keyring, place, lambda app: Server(app, host, port).run())
+        return
+    if not hasattr(os, "fork"):
+        raise click.UsageError("--workers needs an operating system that can fork")
+    Stores(place).close()  # what is wrong with them is said once, here
+    try:
+        listener = socket.create_server((host, port), family=_family(host), backlog=_BACKLOG)
+    except OSError as error:
+        raise click.UsageError(f"{host}:{port}: {error.strerror}") from None
+
+    def work() -> None:
+        _work(keys, load_keyring(keys), place, lambda app: Server(app).run(sockets=[listener]))
+
+    sys.exit(Workers(workers, work).run())
+
+
+def _work(keys: Path, keyring: Keyring, place: Place, run: Callable[[Ingest], object]) -> None:
+    """Serve in this process, until it is told to stop."""
+    stores = Stores(place)
+    try:
+        app = Ingest(keyring, stores.events, nonces=stores.nonces)
+        # Uvicorn sends itself what it heard once more when it has drained: then the stores are still to be closed.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+        if hasattr(signal, "SIGHUP"):
+            signal.signal(signal.SIGHUP, lambda *_: _read_again(app, keys))
+            listen_to_signals()
+        run(app)
+    finally:
+        stores.close()
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _log_to_standard_error() -> None:
     heard = logging.StreamHandler(sys.stderr)
     heard.setFormatter(_WithFields("%(asctime)s %(levelname)-7s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[heard])
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # it would only say again where it listens
-    try:
-        keyring = load_keyring(keys)
-        data.mkdir(parents=True, exist_ok=True)
-        store = SQLiteEventStore(data / DATABASE)
-    except (ValueError, OSError, StoreError) as error:
-        raise click.UsageError(str(error)) from None
-    _warn_of_unsigned(keyring)
-    app = Ingest(keyring, store)
-    if hasattr(signal, "SIGHUP"):
-        signal.signal(signal.SIGHUP, lambda *_: _read_again(app, keys))
-    try:
-        Server(app, host, port).run()
-    finally:
-        store.close()
 
 
 class Server(uvicorn.Server):

@@ -12,15 +12,15 @@ from typing import Any, NamedTuple
 
 from .. import wire
 from ..canonical import DEFAULT_LIMIT, parse
-from ..errors import CanonicalizationError, Reason, VerificationError
+from ..errors import CanonicalizationError, Reason, StoreError, VerificationError
 from ..events import ROUTES, EventFault, EventsRefused
 from ..keys import Keyring
-from ..replay import FUTURE, PAST, Claim, Clock
-from ..verifier import Unsigned, Verifier
+from ..replay import FUTURE, PAST, Claim, Clock, NonceStore
+from ..verifier import Unsigned, Verifier, nothing_fails_open
 from .body import Disconnected, Message, Receive, Send, read_body
 from .judge import judge
 from .reply import Reply, accepted, refused
-from .store import EventStore, MessageIdConflict, ReceivedRequest
+from .store import EventStore, MessageIdConflict, ReceivedEvent, ReceivedRequest, Stored
 
 __all__ = ["BODY_TIMEOUT", "Ingest"]
 
@@ -60,7 +60,9 @@ class Ingest:
 
     Args:
         keyring: the api keys that are taken.
-        store: where events are kept and nonces are claimed; whoever made it closes it.
+        store: where events are kept; whoever made it closes it.
+        nonces: where nonces are claimed; None: in the store, by the transaction that keeps the events, which is better
+            where it can be had.
         clock: gives Unix seconds; `time.time` when None.
         past: seconds that a timestamp may lie in the past.
         future: seconds that a timestamp may lie in the future.
@@ -76,6 +78,7 @@ class Ingest:
         keyring: Keyring,
         store: EventStore,
         *,
+        nonces: NonceStore | None = None,
         clock: Clock | None = None,
         past: int = PAST,
         future: int = FUTURE,
@@ -85,6 +88,7 @@ class Ingest:
         if not body_timeout > 0:
             raise ValueError("body_timeout must be more than 0 seconds")
         self._store = store
+        self._nonces = nonces
         self._clock = clock
         self._past = past
         self._future = future
@@ -169,7 +173,7 @@ class Ingest:
         events = judge(route, payload, claim, entry)
         request = ReceivedRequest(arrival.request_id, route, received_at, outcome.api_key_id, outcome.live, claim)
         try:
-            stored = self._store.store(request, events)
+            stored = self._keep(request, events)
         except MessageIdConflict as error:
             raise EventsRefused(
                 [EventFault(index, error.reason, error.pointer or "", error.detail) for index in error.indexes]
@@ -186,6 +190,22 @@ class Ingest:
             },
         )
         return accepted(stored, request.trust, received_at, arrival.request_id, floor(self._now()))
+
+    def _keep(self, request: ReceivedRequest, events: list[ReceivedEvent]) -> Stored:
+        """Claim and store: in one transaction, or first the claim and then the events (SPEC VER-11)."""
+        if self._nonces is None or request.claim is None:
+            return self._store.store(request, events)
+        with nothing_fails_open():
+            token = self._nonces.claim(request.claim, self._now)
+        try:
+            return self._store.store(request._replace(claimed=True), events)
+        except MessageIdConflict:
+            # Rolled back for certain, so the nonce is free again. After any other failure it may have been stored.
+            try:
+                self._nonces.release(request.claim, token)
+            except StoreError as error:
+                _LOG.warning("the claim stands: %s", error, extra={"request_id": request.request_id})
+            raise
 
     def _now(self) -> float:
         return (self._clock or time.time)()

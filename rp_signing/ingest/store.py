@@ -32,7 +32,8 @@ class ReceivedRequest(NamedTuple):
         received_at: Unix seconds by the endpoint's clock, when the body was there.
         api_key_id: 16 hex digits.
         live: True for a live api key, False for a test one.
-        claim: what the store must claim, with the evidence; None for an unsigned request.
+        claim: what must be claimed, with the evidence; None for an unsigned request.
+        claimed: True when a nonce store of its own has claimed it already; else the event store claims it.
     """
 
     request_id: str
@@ -41,6 +42,7 @@ class ReceivedRequest(NamedTuple):
     api_key_id: str
     live: bool
     claim: Claim | None
+    claimed: bool = False
 
     @property
     def trust(self) -> Trust:
@@ -160,7 +162,7 @@ class EventStore(Protocol):
     """Where events are kept with their evidence. Its length is how many it holds. Safe to share between threads."""
 
     def store(self, request: ReceivedRequest, events: Sequence[ReceivedEvent]) -> Stored:
-        """Claim the request's nonce and store its events: both, whole and durably when it returns, or neither.
+        """Claim the request's nonce, unless it is claimed, and store its events: whole and durably, or neither.
 
         Raises:
             MessageIdConflict: with the index of every event concerned; nothing was stored, the nonce is not used up.
