@@ -116,7 +116,7 @@ class SQLiteEventStore:
             raise _unavailable("this process was forked from the one that opened the store")
         try:
             with self._lock, Transaction(self._database):
-                if request.claim is not None:
+                if request.claim is not None and not request.claimed:
                     claim_within(self._database, request.claim, self._now)
                 return self._write(request, events)
         except sqlite3.Error as error:
