@@ -5,13 +5,14 @@ PYTHON ?= python3
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
-.PHONY: help demo test lint bench soak
+.PHONY: help demo test lint bench soak conform
 
 help:
 	@echo 'make demo   sign events, send them to a local endpoint, and show what became of each'
 	@echo 'make test   run the tests; floors 0 to 3 must be covered whole, branches too'
 	@echo 'make lint   check style, types, import floors, dependencies and the wheel'
 	@echo 'make soak   the long proofs at full length, each with a progress bar; one of them: make soak PART=numbers'
+	@echo 'make conform  judge both adapters by every vector, and a running endpoint by every probe'
 	@echo 'make bench  measure against floors and peers; about 4 minutes, writes benchmarks/report.html'
 
 demo: .venv/ready
@@ -35,6 +36,10 @@ lint: .venv/ready
 # What is finished is kept in build/soak.json and not run again while the code is the same.
 soak: .venv/ready
 	.venv/bin/python tests/soak.py $(PART)
+
+conform: .venv/ready
+	.venv/bin/rp-signing conform -- .venv/bin/python -m rp_signing.conformance.adapter
+	.venv/bin/rp-signing conform -- node rp_signing/conformance/adapters/node/adapter.mjs
 
 bench: .venv-bench/ready
 	.venv-bench/bin/python -m benchmarks

@@ -6,8 +6,8 @@ import calendar
 import re
 from typing import Any
 
-from second_json import Refused, read
-from second_wire import verified_event
+from second_event_signature import verified_event
+from second_json import Refused, pointer_of, read
 
 TYPES = ("track", "identify", "group")
 TEXTS = ("userId", "anonymousId", "event", "groupId")
@@ -18,6 +18,8 @@ STAMP = re.compile(
     r"(?:\.[0-9]{1,9})?(?:Z|[+-]([0-9]{2}):([0-9]{2}))"
 )
 NEEDED = {"track": ("event",), "group": ("groupId",)}
+LARGEST_BATCH = 1000
+LONGEST = 256
 Fault = tuple[str, str]
 
 
@@ -34,41 +36,60 @@ def is_time(value: Any) -> bool:
 
 def is_text(value: Any) -> bool:
     """Whether a value is a string of 1 to 256 characters."""
-    return isinstance(value, str) and 1 <= len(value) <= 256
+    return isinstance(value, str) and 1 <= characters(value) <= LONGEST
+
+
+def characters(text: str) -> int:
+    """How long a text is, in code points."""
+    return len(text)
+
+
+def is_object(value: Any) -> bool:
+    """Whether a value is an object."""
+    return isinstance(value, dict)
+
+
+def right(name: str, value: Any) -> bool:
+    """Whether a member is one of the table, with a value that it may have."""
+    return bool(
+        name in ("type", "integrity_signature")
+        or (name == "messageId" and isinstance(value, str) and MESSAGE_ID.fullmatch(value))
+        or (name in TEXTS and is_text(value))
+        or (name in OBJECTS and is_object(value))
+        or (name == "timestamp" and is_time(value))
+    )
 
 
 def members(event: dict[str, Any]) -> list[Fault]:
     """The faults of single members, in the order of the members."""
     found = []
     for name, value in event.items():
-        pointer = "/" + name.replace("~", "~0").replace("/", "~1")
-        right = (
-            name in ("type", "integrity_signature")
-            or (name == "messageId" and isinstance(value, str) and MESSAGE_ID.fullmatch(value))
-            or (name in TEXTS and is_text(value))
-            or (name in OBJECTS and isinstance(value, dict))
-            or (name == "timestamp" and is_time(value))
-        )
-        if not right:
-            found.append(("trust_claimed" if name == "trust" else "event_invalid", pointer))
+        if not right(name, value):
+            found.append(("trust_claimed" if name == "trust" else "event_invalid", pointer_of((name,))))
+    return found
+
+
+def kind(event: dict[str, Any], route: str) -> list[Fault]:
+    """What is wrong with the type."""
+    if event.get("type") not in TYPES:
+        return [("event_invalid", "/type")]
+    return [] if route in (event["type"], "batch") else [("type_mismatch", "/type")]
+
+
+def missing(event: dict[str, Any]) -> list[Fault]:
+    """The members that are required and not there."""
+    needed = ["messageId", *NEEDED.get(str(event.get("type")), ())]
+    found = [("event_invalid", f"/{name}") for name in needed if name not in event]
+    if "userId" not in event and "anonymousId" not in event:
+        found.append(("event_invalid", "/userId"))
     return found
 
 
 def faults(event: Any, route: str) -> list[Fault]:
     """All that is wrong with an event, signatures aside."""
-    if not isinstance(event, dict):
+    if not is_object(event):
         return [("event_invalid", "")]
-    found = []
-    if event.get("type") not in TYPES:
-        found.append(("event_invalid", "/type"))
-    elif route not in (event["type"], "batch"):
-        found.append(("type_mismatch", "/type"))
-    found += members(event)
-    needed = ["messageId", *NEEDED.get(str(event.get("type")), ())]
-    found += [("event_invalid", f"/{name}") for name in needed if name not in event]
-    if "userId" not in event and "anonymousId" not in event:
-        found.append(("event_invalid", "/userId"))
-    return found
+    return kind(event, route) + members(event) + missing(event)
 
 
 def signature_fault(event: Any, vector: dict[str, Any]) -> list[Fault]:
@@ -83,20 +104,27 @@ def signature_fault(event: Any, vector: dict[str, Any]) -> list[Fault]:
     return []
 
 
-def ingested(vector: dict[str, Any], data: bytes) -> list[tuple[int, str, str]]:
-    """The faults of all events, or Refused for a fault of the batch itself."""
+def batch(payload: Any) -> list[Any]:
+    """The events of a batch."""
+    if not isinstance(payload, dict) or not isinstance(payload.get("batch"), list):
+        raise Refused("event_invalid")
+    if len(payload["batch"]) > LARGEST_BATCH:
+        raise Refused("batch_too_long")
+    if not payload["batch"] or not payload.keys() <= {"batch", "sentAt"}:
+        raise Refused("event_invalid")
+    if "sentAt" in payload and not is_time(payload["sentAt"]):
+        raise Refused("event_invalid")
+    return list(payload["batch"])
+
+
+def events_of(vector: dict[str, Any], data: bytes) -> list[Any]:
+    """The events of a payload, or Refused for a fault of the batch itself."""
     payload = read(data)
-    events = [payload]
-    if vector["route"] == "batch":
-        if not isinstance(payload, dict) or not isinstance(payload.get("batch"), list):
-            raise Refused("event_invalid")
-        events = payload["batch"]
-        if len(events) > 1000:
-            raise Refused("batch_too_long")
-        if not events or not payload.keys() <= {"batch", "sentAt"}:
-            raise Refused("event_invalid")
-        if "sentAt" in payload and not is_time(payload["sentAt"]):
-            raise Refused("event_invalid")
+    return batch(payload) if vector["route"] == "batch" else [payload]
+
+
+def ingested(vector: dict[str, Any], events: list[Any]) -> list[tuple[int, str, str]]:
+    """The faults of all events."""
     return [
         (index, reason, pointer)
         for index, event in enumerate(events)

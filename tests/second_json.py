@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-import struct
 from typing import Any
+
+from second_number import number
 
 LARGEST = 2**53 - 1
 DEEPEST = 64
+COMMA, COLON = ",", ":"
 SHORT_ESCAPES = {8: "\\b", 9: "\\t", 10: "\\n", 12: "\\f", 13: "\\r", 34: '\\"', 92: "\\\\"}
 READ_ESCAPES = dict(zip('"\\/bfnrt', '"\\/\b\f\n\r\t', strict=True))
 SPACE = re.compile(r"[ \t\n\r]*")
@@ -18,42 +20,18 @@ HEX4 = re.compile(r"[0-9A-Fa-f]{4}")
 LONE = re.compile(r"[\ud800-\udfff]")
 
 
+def pointer_of(path: tuple[str | int, ...]) -> str:
+    """The JSON Pointer of a path."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+
+
 class Refused(Exception):
     """Input was refused: a reason of SPEC.md, and the path to the place."""
 
     def __init__(self, reason: str, path: tuple[str | int, ...] = ()) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.pointer = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
-
-
-class Foreign:
-    """A value that a language has and JSON has not: a date, bytes."""
-
-
-def double(bits: str) -> float:
-    """The double of 16 hex digits."""
-    return float(struct.unpack(">d", bytes.fromhex(bits))[0])
-
-
-def number(value: float) -> str:
-    """ECMAScript's Number::toString, from the shortest digits."""
-    if value == 0:
-        return "0"
-    sign = "-" if value < 0 else ""
-    mantissa, _, exponent = repr(abs(value)).partition("e")
-    whole, _, fraction = mantissa.partition(".")
-    significant = (whole + fraction).lstrip("0")
-    point = len(whole) + int(exponent or 0) - (len(whole + fraction) - len(significant))
-    digits = significant.rstrip("0")
-    if len(digits) <= point <= 21:
-        return sign + digits + "0" * (point - len(digits))
-    if 0 < point <= 21:
-        return sign + digits[:point] + "." + digits[point:]
-    if -6 < point <= 0:
-        return sign + "0." + "0" * -point + digits
-    tail = "." + digits[1:] if len(digits) > 1 else ""
-    return f"{sign}{digits[0]}{tail}e{point - 1:+d}"
+        self.pointer = pointer_of(path)
 
 
 def quoted(text: str) -> str:
@@ -71,23 +49,62 @@ def order(name: str) -> bytes:
     return name.encode("utf-16-be")
 
 
+def whole_text(text: str, path: tuple[str | int, ...]) -> str:
+    """A text without lone surrogates."""
+    if LONE.search(text):
+        raise Refused("payload_surrogate", path)
+    return text
+
+
+def integer(value: int, path: tuple[str | int, ...]) -> str:
+    """An integer that a double tells from its neighbours."""
+    if abs(value) > LARGEST:
+        raise Refused("payload_number_range", path)
+    return str(value)
+
+
+def finite(value: float, path: tuple[str | int, ...]) -> str:
+    """A double that is a number."""
+    if not math.isfinite(value):
+        raise Refused("payload_number_range", path)
+    return number(value)
+
+
+def foreign(value: Any, path: tuple[str | int, ...]) -> str:
+    """A value that a language has and JSON has not."""
+    raise Refused("value_not_json", path)
+
+
 def scalar(value: Any, path: tuple[str | int, ...]) -> str:
     """A value that holds no other."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, int):
-        if abs(value) > LARGEST:
-            raise Refused("payload_number_range", path)
-        return str(value)
+        return integer(value, path)
     if isinstance(value, float):
-        if not math.isfinite(value):
-            raise Refused("payload_number_range", path)
-        return number(value)
+        return finite(value, path)
     if isinstance(value, str):
-        if LONE.search(value):
-            raise Refused("payload_surrogate", path)
-        return quoted(value)
-    raise Refused("value_not_json", path)
+        return quoted(whole_text(value, path))
+    return foreign(value, path)
+
+
+def array_text(value: list[Any], path: tuple[str | int, ...]) -> str:
+    """An array; its order is its own."""
+    return "[" + COMMA.join([written(item, (*path, i)) for i, item in enumerate(value)]) + "]"
+
+
+def name_text(name: Any, path: tuple[str | int, ...]) -> str:
+    """A name that can stand in an object."""
+    if not isinstance(name, str):
+        raise Refused("key_not_string", path)
+    return whole_text(name, path)
+
+
+def object_text(value: dict[Any, Any], path: tuple[str | int, ...]) -> str:
+    """An object, its members sorted."""
+    named = {name_text(name, path): item for name, item in value.items()}
+    ordered = sorted(named, key=order)
+    return "{" + COMMA.join([quoted(name) + COLON + written(named[name], (*path, name)) for name in ordered]) + "}"
 
 
 def written(value: Any, path: tuple[str | int, ...] = ()) -> str:
@@ -96,20 +113,17 @@ def written(value: Any, path: tuple[str | int, ...] = ()) -> str:
         return scalar(value, path)
     if len(path) >= DEEPEST:
         raise Refused("payload_depth", path)
-    if isinstance(value, list):
-        return "[" + ",".join(written(item, (*path, i)) for i, item in enumerate(value)) + "]"
-    for name in value:
-        if not isinstance(name, str):
-            raise Refused("key_not_string", path)
-        if LONE.search(name):
-            raise Refused("payload_surrogate", path)
-    members = (quoted(name) + ":" + written(value[name], (*path, name)) for name in sorted(value, key=order))
-    return "{" + ",".join(members) + "}"
+    return array_text(value, path) if isinstance(value, list) else object_text(value, path)
+
+
+def encoded(text: str) -> bytes:
+    """The bytes of a text."""
+    return text.encode()
 
 
 def canonical(value: Any) -> bytes:
     """The canonical form of a value."""
-    return written(value).encode()
+    return encoded(written(value))
 
 
 class Reader:
@@ -197,14 +211,18 @@ class Reader:
             self.space()
             self.need('"')
             name = self.string(path)
-            if name in found:
-                raise Refused("payload_duplicate_key", (*path, name))
+            self.once(found, name, path)
             self.space()
             self.need(":")
             found[name] = self.value((*path, name))
             if self.take("}"):
                 return found
             self.need(",")
+
+    def once(self, found: dict[str, Any], name: str, path: tuple[str | int, ...]) -> None:
+        """A name stands once in its object."""
+        if name in found:
+            raise Refused("payload_duplicate_key", (*path, name))
 
     def string(self, path: tuple[str | int, ...]) -> str:
         """The rest of a string; pairs of escaped surrogates become one character."""
@@ -217,9 +235,12 @@ class Reader:
                 break
             self.need("\\")
             pieces.append(self.escape())
-        joined = "".join(pieces).encode("utf-16-be", "surrogatepass")
+        return self.joined("".join(pieces).encode("utf-16-be", "surrogatepass"), path)
+
+    def joined(self, units: bytes, path: tuple[str | int, ...]) -> str:
+        """The text of UTF-16 code units."""
         try:
-            return joined.decode("utf-16-be")
+            return units.decode("utf-16-be")
         except UnicodeDecodeError:
             raise Refused("payload_surrogate", path) from None
 
@@ -238,15 +259,30 @@ class Reader:
         return READ_ESCAPES[letter]
 
 
-def read(data: bytes, limit: int | None = None) -> Any:
-    """The one value of a JSON text."""
-    if limit is not None and len(data) > limit:
-        raise Refused("payload_too_large")
+def too_large(data: bytes, limit: int) -> bool:
+    """Whether bytes are longer than a limit."""
+    return len(data) > limit
+
+
+def decoded(data: bytes) -> str:
+    """The text of UTF-8, strictly."""
     try:
-        reader = Reader(data.decode("utf-8"))
+        return data.decode("utf-8")
     except UnicodeDecodeError:
         raise Refused("payload_not_utf8") from None
+
+
+def parsed(text: str) -> Any:
+    """The one value of a text."""
+    reader = Reader(text)
     value = reader.value(())
     if reader.at != len(reader.text):
         raise Refused("payload_not_json")
     return value
+
+
+def read(data: bytes, limit: int | None = None) -> Any:
+    """The one value of a JSON text."""
+    if limit is not None and too_large(data, limit):
+        raise Refused("payload_too_large")
+    return parsed(decoded(data))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from second_json import Refused
-from second_wire import gate
+from second_wire import clock, gate
+
+Triple = tuple[Any, ...]
 
 
 class Memory:
@@ -13,20 +15,49 @@ class Memory:
 
     def __init__(self, born: int, forgets: bool) -> None:
         self.born, self.forgets, self.forgotten = born, forgets, 0
-        self.claimed: set[tuple[str, int, str]] = set()
+        self.claimed: dict[Triple, tuple[int, int]] = {}  # to timestamp, and when it was claimed
 
-    def claim(self, triple: tuple[str, int, str], now: int, past: int, future: int) -> None:
+    def before_start(self, timestamp: int, future: int) -> bool:
+        """Whether a request may have been accepted before this memory was made."""
+        return bool(self.born and timestamp <= self.born + future)
+
+    def may_forget(self, timestamp: int, claimed: int, now: str, past: int) -> bool:
+        """Whether no such request would be taken any more."""
+        return clock(now) > timestamp + past
+
+    def forget(self, now: str, past: int) -> None:
+        """Drop what may be forgotten, and remember that it was dropped."""
+        old = [one for one, (time, claimed) in self.claimed.items() if self.may_forget(time, claimed, now, past)]
+        for one in old if self.forgets else ():
+            self.forgotten = max(self.forgotten, self.claimed.pop(one)[0])
+
+    def claim(self, triple: Triple, timestamp: int, said: dict[str, Any]) -> None:
         """Take a triple, or refuse it."""
-        if self.born and triple[1] <= self.born + future:
+        if self.before_start(timestamp, said["future"]):
             raise Refused("signed_before_start")
-        if triple[1] <= self.forgotten:
+        if timestamp <= self.forgotten:
             raise Refused("timestamp_forgotten")
-        old = {one for one in self.claimed if self.forgets and now > one[1] + past}
-        self.claimed -= old
-        self.forgotten = max([self.forgotten, *(one[1] for one in old)])
+        self.forget(said["now"], said["past"])
         if triple in self.claimed:
             raise Refused("replayed")
-        self.claimed.add(triple)
+        self.claimed[triple] = (timestamp, clock(said["now"]))
+
+
+def triple_of(found: dict[str, Any], body: bytes) -> Triple:
+    """What is unique."""
+    return found["api_key_id"], int(found["timestamp"]), found["nonce"]
+
+
+def accepted(said: dict[str, Any], body: bytes, memory: Memory) -> str:
+    """The gate, then the claim."""
+    found = gate(said, body)
+    memory.claim(triple_of(found, body), int(found["timestamp"]), said)
+    return "accepted"
+
+
+def rotated(memory: Memory) -> Memory:
+    """New keys change nothing of what is remembered."""
+    return memory
 
 
 def played(vector: dict[str, Any], forgets: bool) -> list[str]:
@@ -36,17 +67,13 @@ def played(vector: dict[str, Any], forgets: bool) -> list[str]:
         if step["do"] == "restart":
             memory = Memory(step["born"], forgets)
         elif step["do"] == "keys":
-            keys = step["keys"]
+            keys, memory = step["keys"], rotated(memory)
         else:
             request = vector["requests"][step["request"]]
             said = {**vector, "keys": keys, "now": step["now"], "headers": request["headers"]}
             said |= {"max_body": 1_048_576, "accept_reserialized": False}
-            now = int(step["now"].partition(".")[0])
             try:
-                found = gate(said, bytes.fromhex(request["body"]))
-                triple = (found["api_key_id"], int(found["timestamp"]), found["nonce"])
-                memory.claim(triple, now, vector["past"], vector["future"])
-                words.append("accepted")
+                words.append(accepted(said, bytes.fromhex(request["body"]), memory))
             except Refused as fault:
                 words.append(fault.reason)
     return words

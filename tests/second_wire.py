@@ -7,7 +7,7 @@ import hmac
 import re
 from typing import Any
 
-from second_json import Refused, canonical, read
+from second_json import Refused, canonical, read, too_large
 
 NAMES = {
     "api_key": "X-RP-Api-Key",
@@ -25,6 +25,12 @@ GRAMMAR = {
 }
 MEDIA = re.compile(r'application/json(?:[ \t]*;[ \t]*charset=(?:utf-8|"utf-8"))?', re.IGNORECASE)
 Headers = list[list[str]]
+PUBLIC = {"key_id_unknown": "signature_invalid", "signature_mismatch": "signature_invalid"}
+
+
+def public_code(reason: str) -> str:
+    """What a stranger is told."""
+    return PUBLIC.get(reason, reason)
 
 
 def digest(data: bytes) -> str:
@@ -42,15 +48,50 @@ def key_id(secret: str) -> str:
     return mac(secret, b"rp1-key-id")[:16]
 
 
+def hmac_sha256(key: bytes, data: bytes) -> bytes:
+    """The HMAC-SHA256."""
+    return hmac.new(key, data, hashlib.sha256).digest()
+
+
+def key_bytes(secret: str) -> bytes:
+    """What keys the HMAC: the secret's characters as they are."""
+    return secret.encode()
+
+
 def mac(secret: str, data: bytes) -> str:
-    """The HMAC-SHA256 in hex, under the secret's bytes as they are."""
-    return hmac.new(secret.encode(), data, hashlib.sha256).hexdigest()
+    """The HMAC-SHA256 in hex, under the secret."""
+    return hmac_sha256(key_bytes(secret), data).hex()
+
+
+def equal(wanted: str, received: str) -> bool:
+    """Whether two signatures are one, over their full length."""
+    return hmac.compare_digest(wanted, received)
+
+
+def eight_lines(purpose: str, api: str, key: str, timestamp: str, nonce: str, data: bytes) -> list[str]:
+    """The lines, one by one."""
+    return ["RP1-HMAC-SHA256", purpose, api, key, timestamp, nonce, str(len(data)), digest(data)]
+
+
+def joined(lines: list[str]) -> bytes:
+    """Lines joined by LF, none at the end."""
+    return "\n".join(lines).encode("ascii")
 
 
 def signing_input(purpose: str, api: str, key: str, timestamp: str, nonce: str, data: bytes) -> bytes:
-    """The eight lines."""
-    lines = ["RP1-HMAC-SHA256", purpose, api, key, timestamp, nonce, str(len(data)), digest(data)]
-    return "\n".join(lines).encode("ascii")
+    """The eight lines as one."""
+    return joined(eight_lines(purpose, api, key, timestamp, nonce, data))
+
+
+def newest(secrets: list[str]) -> str:
+    """The secret that signs."""
+    return secrets[0]
+
+
+def not_empty(body: bytes) -> None:
+    """Only a request with a body is signed."""
+    if not body:
+        raise Refused("empty_body")
 
 
 def signed_headers(api_key: str, secret: str, timestamp: str, nonce: str, body: bytes, named: bool = True) -> Headers:
@@ -67,46 +108,50 @@ def signed_headers(api_key: str, secret: str, timestamp: str, nonce: str, body: 
     return [[NAMES[k], v] for k, v in values.items() if named or k != "key_id"]
 
 
-def event_input(event: dict[str, Any], api_key: str, secret: str) -> bytes:
-    """The eight lines of an event."""
-    bare = {name: value for name, value in event.items() if name != "integrity_signature"}
-    return signing_input("event", api_key_id(api_key), key_id(secret), "-", "-", canonical(bare))
-
-
-def event_signature(event: dict[str, Any], api_key: str, secret: str) -> str:
-    """The member `integrity_signature`."""
-    return "sha256=" + mac(secret, event_input(event, api_key, secret))
-
-
-def signed_event(event: dict[str, Any], api_key: str, secret: str) -> dict[str, Any]:
-    """The event with its signature."""
-    return {**event, "integrity_signature": event_signature(event, api_key, secret)}
-
-
 def only(headers: Headers, name: str) -> list[str]:
     """All values of a header."""
     return [value for found, value in headers if found.lower() == name.lower()]
 
 
-def fields(headers: Headers) -> dict[str, str]:
-    """Steps 2 and 3: encoding, media type, and the grammar of the five headers."""
-    if any(value != "identity" for value in only(headers, "Content-Encoding")):
+def media(headers: Headers) -> None:
+    """Step 2: encoding and media type."""
+    if any(value.lower() != "identity" for value in only(headers, "Content-Encoding")):
         raise Refused("encoding_unsupported")
     if not all(MEDIA.fullmatch(value) for value in only(headers, "Content-Type")):
         raise Refused("media_type_unsupported")
-    once = [*NAMES.values(), "Content-Type", "Content-Encoding"]
-    if any(len(only(headers, name)) > 1 for name in once):
-        raise Refused("header_duplicate")
-    found = {word: only(headers, name)[0] for word, name in NAMES.items() if only(headers, name)}
+
+
+def fits(word: str, value: str) -> bool:
+    """Whether a value matches its rule, whole."""
+    return bool(re.fullmatch(GRAMMAR[word], value))
+
+
+def grammar(found: dict[str, str]) -> dict[str, str]:
+    """The values, each in its one spelling."""
     if re.fullmatch("[1-9][0-9]{12}", found.get("timestamp", "")):
         raise Refused("timestamp_unit")
-    if not all(re.fullmatch(GRAMMAR[word], value) for word, value in found.items()):
+    if not all(fits(word, value) for word, value in found.items()):
         raise Refused("header_malformed")
+    return found
+
+
+def complete(found: dict[str, str]) -> None:
+    """All of the signature's headers or none, and an api key."""
     signature = {"timestamp", "nonce", "signature"} & found.keys()
     if len(signature) not in (0, 3) or ("key_id" in found and not signature):
         raise Refused("header_malformed")
     if "api_key" not in found:
         raise Refused("api_key_missing")
+
+
+def fields(headers: Headers) -> dict[str, str]:
+    """Step 3: the grammar of the five headers."""
+    once = [*NAMES.values(), "Content-Type", "Content-Encoding"]
+    if any(len(only(headers, name)) > 1 for name in once):
+        raise Refused("header_duplicate")
+    found = {word: only(headers, name)[0] for word, name in NAMES.items() if only(headers, name)}
+    found = grammar(found)
+    complete(found)
     return found
 
 
@@ -130,7 +175,7 @@ def attempt(found: dict[str, str], secrets: list[str], body: bytes) -> tuple[str
             found["nonce"],
             body,
         )
-        if hmac.compare_digest("sha256=" + mac(secret, covered), found["signature"]):
+        if equal("sha256=" + mac(secret, covered), found["signature"]):
             return secret, covered
     raise Refused("signature_mismatch")
 
@@ -146,32 +191,50 @@ def reserialized(found: dict[str, str], secrets: list[str], body: bytes) -> tupl
     return attempt(found, secrets, text)[0], text
 
 
-def gate(vector: dict[str, Any], body: bytes) -> dict[str, Any]:
-    """Steps 1 to 9: what is verified, or Refused."""
-    if len(body) > vector["max_body"]:
-        raise Refused("payload_too_large")
-    found = fields(vector["headers"])
-    secrets = entry_of(vector["keys"], found["api_key"])["secrets"]
+def known(vector: dict[str, Any], found: dict[str, str]) -> list[str]:
+    """Steps 4 to 6: the secrets that may have signed."""
+    secrets = list(entry_of(vector["keys"], found["api_key"])["secrets"])
     if "signature" not in found:
         raise Refused("signature_missing")
     if "key_id" in found:
         secrets = [secret for secret in secrets if key_id(secret) == found["key_id"]]
         if not secrets:
             raise Refused("key_id_unknown")
-    again, text = False, body
+    return secrets
+
+
+def verified(vector: dict[str, Any], found: dict[str, str], secrets: list[str], body: bytes) -> tuple[str, bytes, bool]:
+    """Step 7: the secret that signed, what it covers, and whether that was written anew."""
     try:
-        secret, _ = attempt(found, secrets, body)
+        return attempt(found, secrets, body)[0], body, False
     except Refused:
         if not vector["accept_reserialized"]:
             raise
-        secret, text = reserialized(found, secrets, body)
-        again = True
-    now, timestamp = int(vector["now"].partition(".")[0]), int(found["timestamp"])
+        return *reserialized(found, secrets, body), True
+
+
+def clock(text: str) -> int:
+    """The receiver's clock in whole seconds."""
+    return int(text.partition(".")[0])
+
+
+def window(vector: dict[str, Any], timestamp: int) -> None:
+    """Step 8: both edges are inside."""
+    now = clock(vector["now"])
     if timestamp < now - vector["past"]:
         raise Refused("timestamp_expired")
     if timestamp > now + vector["future"]:
         raise Refused("timestamp_future")
-    read(body)
+
+
+def bounded(vector: dict[str, Any], body: bytes) -> None:
+    """Step 1: the limit of the body."""
+    if too_large(body, vector["max_body"]):
+        raise Refused("payload_too_large")
+
+
+def result(found: dict[str, str], secret: str, text: bytes, again: bool) -> dict[str, Any]:
+    """What a verifier says of a request that verified."""
     return {
         "api_key_id": api_key_id(found["api_key"]),
         "key_id": key_id(secret),
@@ -184,28 +247,13 @@ def gate(vector: dict[str, Any], body: bytes) -> dict[str, Any]:
     }
 
 
-def verified_event(vector: dict[str, Any], event: Any) -> str:
-    """SPEC.md §6.2: the key id that verifies, or Refused."""
-    if not isinstance(event, dict):
-        raise Refused("event_invalid")
-    canonical(event)
-    entry = entry_of(vector["keys"], vector["api_key"])
-    if "integrity_signature" not in event:
-        raise Refused("event_signature_missing")
-    signature = event["integrity_signature"]
-    if not isinstance(signature, str) or not re.fullmatch(GRAMMAR["signature"], signature):
-        raise Refused("event_signature_mismatch")
-    usable = list(entry["secrets"])
-    if vector["key_id"] is not None:
-        usable += [
-            old["secret"]
-            for old in entry.get("retired", [])
-            if vector["at_rest"] and vector["received_at"] <= old["until"]
-        ]
-        usable = [secret for secret in usable if key_id(secret) == vector["key_id"]]
-        if not usable:
-            raise Refused("key_id_unknown")
-    for secret in usable:
-        if hmac.compare_digest(event_signature(event, vector["api_key"], secret), signature):
-            return key_id(secret)
-    raise Refused("event_signature_mismatch")
+def gate(vector: dict[str, Any], body: bytes) -> dict[str, Any]:
+    """Steps 1 to 9: what is verified, or Refused."""
+    bounded(vector, body)
+    media(vector["headers"])
+    found = fields(vector["headers"])
+    secrets = known(vector, found)
+    secret, text, again = verified(vector, found, secrets, body)
+    window(vector, int(found["timestamp"]))
+    read(body)
+    return result(found, secret, text, again)

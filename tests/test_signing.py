@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import spec_page
 from parties import BODY, KEYS, NOW, OLD, OTHER_API_KEY, STRANGER, Clock, nonces, reason, refusal, signer
-from second_wire import signed_event as second_signed_event
+from second_event_signature import signed_event as second_signed_event
 from second_wire import signed_headers
 from spec_page import API_KEY, KEY_ID, SECRET
 

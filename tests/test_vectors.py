@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,10 @@ NO_VECTOR = {
     "EVT-7": "trust is what an endpoint stores",
     "EVT-8": "it takes an event store that holds something",
 }
+
+# What says MUST and states no rule of its own: the conventions, and the line above the list of [CAN-7] to [CAN-11].
+NO_RULE = ("MUST, MUST NOT, SHOULD and MAY are used", "A value with one of these faults has no canonical form")
+TAG = re.compile(r"\[([A-Z]{3}-\d+)\]")
 
 
 def closed(schema: Any) -> bool:
@@ -100,12 +105,40 @@ def test_every_flag_is_explained() -> None:
         assert all(notes.setdefault(flag, note) == note for flag, note in file["flags"].items())
 
 
-def test_every_rule_has_a_vector() -> None:
-    """Each tag of SPEC.md has a vector, or a reason why no file can show it."""
-    stated = set(re.findall(r"\[([A-Z]{3}-\d+)\]", SPEC))
-    shown = {tag for vector in VECTORS for tag in vector["tags"]}
-    assert shown - stated == set()
-    assert stated - shown == NO_VECTOR.keys()
+def astray(spec: str, vectors: list[Any]) -> set[str]:
+    """What rules and vectors have not of one another: a tag, the start of a sentence, or the id of a vector."""
+    stated = set(TAG.findall(spec))
+    shown = {tag for vector in vectors for tag in vector["tags"]}
+    # One paragraph, one item of a list: a MUST in it belongs to a tag in it.
+    items = re.split(r"\n(?=\s*\n|- |\d+\. |#)", spec)
+    untagged = [" ".join(item.split()) for item in items if re.search(r"\bMUST\b", item) and not TAG.search(item)]
+    return (
+        (stated ^ shown ^ NO_VECTOR.keys())
+        | {item for item in untagged if not item.startswith(NO_RULE)}
+        | {vector["id"] for vector in vectors if not vector["tags"]}
+    )
+
+
+def test_rules_and_vectors_have_one_another() -> None:
+    """Each MUST has a tag, each tag a vector or a reason why no file can show it, and each vector a tag of SPEC.md."""
+    assert astray(SPEC, VECTORS) == set()
+    assert all(NO_VECTOR.values())
+
+
+def test_a_rule_without_a_vector_is_noticed() -> None:
+    """A MUST that nobody tests, tagged or not, and a vector that tests no rule, are found out."""
+    assert astray(SPEC + "\n- [CAN-99] It MUST shine.\n", VECTORS) == {"CAN-99"}
+    assert astray(SPEC + "\nIt MUST shine,\nalways.\n", VECTORS) == {"It MUST shine, always."}
+    first = VECTORS[0]
+    assert astray(SPEC, [*VECTORS, {**first, "tags": ["CAN-99"]}]) == {"CAN-99"}
+    assert astray(SPEC, [*VECTORS, {**first, "tags": []}]) == {first["id"]}
+
+
+@pytest.mark.parametrize("tag", sorted({tag for vector in VECTORS for tag in vector["tags"]}))
+def test_a_rule_that_lost_its_vectors_is_noticed(tag: str) -> None:
+    """Without the vectors of a rule, and without the rule of vectors, the test above fails."""
+    assert tag in astray(SPEC, [vector for vector in VECTORS if tag not in vector["tags"]])
+    assert tag in astray(SPEC.replace(f"[{tag}]", ""), VECTORS)
 
 
 def test_every_reason_of_the_gate_has_a_vector() -> None:
@@ -123,6 +156,19 @@ def test_every_reason_of_the_gate_has_a_vector() -> None:
         for step in vector["steps"]:
             given |= {step.get("expect", "accepted"), *step.get("expect_one_of", [])}
     assert given - {"accepted", "configuration", "usage"} == reasons - server
+
+
+def test_scripts_do_what_a_receiver_meets() -> None:
+    """Among the scripts are all kinds of steps: again, the clock ahead and back, other keys, a new start."""
+    met = set()
+    for script in FILES["replay"]["vectors"]:
+        steps = script["steps"]
+        sends = [step for step in steps if step["do"] == "send"]
+        times = [float(step["now"]) for step in sends]
+        met |= {step["do"] for step in steps} | {"ahead" for a, b in pairwise(times) if b > a}
+        met |= {"back" for a, b in pairwise(times) if b < a}
+        met |= {"again" for _, count in Counter(step["request"] for step in sends).items() if count > 1}
+    assert met == {"send", "again", "ahead", "back", "keys", "restart"}
 
 
 def test_strangers_are_told_one_code() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from second_wire import api_key_id, event_input, key_id, mac, signed_event, signed_headers, signing_input
+from second_event_signature import event_input, signed_event
+from second_wire import api_key_id, key_id, mac, signed_headers, signing_input
 from vector_request import BODY, GOOD, JSON_TYPE, replaced, vector
 from vector_suite import (
     API,
@@ -61,7 +62,7 @@ def which_secret(s: Suite) -> None:
         headers=signed(secret=RETIRED, named=False))  # fmt: skip
     vector(s, "unnamed-strange-secret", "VER-7", "mac-unchecked", "a secret of nobody",
         "signature_mismatch", headers=signed(secret=STRANGER, named=False))  # fmt: skip
-    vector(s, "named-but-other-secret", "VER-7 RSN-1", "key-id-ignored",
+    vector(s, "named-but-other-secret", "VER-7 RSN-1", "key-id-ignored stranger-told",
         "the key id names the older secret, the newest signed", "signature_mismatch",
         headers=replaced("X-RP-Key-Id", key_id(OLD)))  # fmt: skip
     line = signing_input("request", api_key_id(API), key_id(OLD), TIME, NONCE, BODY.encode())
@@ -86,6 +87,12 @@ def inputs(s: Suite) -> None:
         "body-alone": (BODY.encode(), "body-alone-signed"),
         "without-length": (b"\n".join(parts[:6] + parts[7:]), "length-left-out"),
         "without-nonce": (b"\n".join(parts[:5] + parts[6:]), "nonce-left-out"),
+        "without-version": (b"\n".join(parts[1:]), "version-left-out"),
+        "without-purpose": (b"\n".join(parts[:1] + parts[2:]), "purpose-left-out"),
+        "without-api-key-id": (b"\n".join(parts[:2] + parts[3:]), "api-key-outside-input"),
+        "without-key-id": (b"\n".join(parts[:3] + parts[4:]), "key-id-outside-input"),
+        "without-timestamp": (b"\n".join(parts[:4] + parts[5:]), "timestamp-outside-input"),
+        "without-digest": (b"\n".join(parts[:7]), "input-otherwise"),
         "line-end-at-end": (lines + b"\n", "input-otherwise"),
         "carriage-returns": (lines.replace(b"\n", b"\r\n"), "input-otherwise"),
         "version-2": (lines.replace(b"RP1", b"RP2"), "version-left-out"),
@@ -267,6 +274,9 @@ def rewritten(s: Suite) -> None:
     vector(s, "reserialized-signed-otherwise", "VER-13", "reserialized-refused",
         "what was signed was not canonical", "signature_mismatch", body=BODY,
         headers=signed(LOOSE), **asked)  # fmt: skip
+    vector(s, "reserialized-signed-as-host-writes", "VER-13", "reserialized-refused",
+        "what was signed is how some languages write JSON", "signature_mismatch", body=LOOSE,
+        headers=signed(json.dumps(EVENT)), **asked)  # fmt: skip
     vector(s, "reserialized-key-id-unknown", "VER-13 VER-6", "key-id-unscoped",
         "no second try for an unknown key id", "key_id_unknown", body=LOOSE,
         headers=signed(secret=STRANGER), **asked)  # fmt: skip

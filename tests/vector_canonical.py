@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from second_json import canonical, double, number, read
+from second_json import canonical, read
+from second_number import double, number
 from second_wire import digest
 from vector_suite import Suite, hexed, octets, outcome, refused, value_of
 
@@ -48,6 +49,11 @@ PAIRS = {
         '"\ufb33":"Hebrew Letter Dalet With Dagesh"}',
     ),
 }
+
+PAIR_FLAGS = {
+    "arrays": "white-space", "french": "locale-order", "structures": "locale-order", "unicode": "normalised",
+    "values": "number-as-host-writes escapes", "weird": "code-point-order sorted-escaped",
+}  # fmt: skip
 
 # The SHA-256 of those files, input and output, so that no slip of the pen gets in.
 PUBLISHED = {
@@ -200,7 +206,7 @@ VALUES |= {
     "infinity-nested": ("CAN-8", "non-finite-written", "an infinity has no JSON text",
         {"object": [["a", {"array": [True, {"double": "7ff0000000000000"}]}]]},
         "payload_number_range", "/a/1"),
-    "nan-nested": ("CAN-8", "non-finite-written", "NaN has no JSON text, null is no stand-in",
+    "nan-nested": ("CAN-8", "non-finite-written pointer-otherwise", "NaN has no JSON text, null is no stand-in",
         {"object": [["a~/b", {"double": "7ff8000000000000"}]]}, "payload_number_range",
         "/a~0~1b"),
     "high-surrogate": ("CAN-9", "surrogate-replaced", "U+D800 alone is no text",
@@ -209,7 +215,7 @@ VALUES |= {
         "payload_surrogate", ""),
     "reversed-surrogates": ("CAN-9", "surrogate-replaced", "low before high is no pair",
         {"object": [["a", {"utf16": "0061dc00d8000062"}]]}, "payload_surrogate", "/a"),
-    "surrogate-name": ("CAN-9", "surrogate-replaced", "the pointer names the object that holds it",
+    "surrogate-name": ("CAN-9", "surrogate-replaced pointer-otherwise", "the pointer names the object that holds it",
         {"object": [["a", {"object": [[HIGH, 1]]}]]}, "payload_surrogate", "/a"),
     "depth-65-arrays": ("CAN-10", "depth-off-by-one", "65 arrays", {"arrays": 65},
         "payload_depth", None),
@@ -222,6 +228,7 @@ VALUES |= {
     "null-name": ("CAN-11", "foreign-converted", "a name that is null is not made a string",
         {"object": [[None, "x"]]}, "key_not_string", ""),
 }  # fmt: skip
+LARGEST = {"largest": "9007199254740991", "smallest": "-9007199254740991"}
 for _kind in ("date", "decimal", "bytes", "set"):
     VALUES[f"foreign-{_kind}"] = (
         "CAN-11", "foreign-converted", "nothing is converted on the way",
@@ -242,7 +249,7 @@ def suite() -> Suite:
         found = tuple(digest(part.encode())[:32] for part in (text, result))
         assert found == PUBLISHED[name], name
         assert canonical(read(text.encode())) == result.encode(), name
-        made.add(f"canonical-pair-{name}", "CAN-1 CAN-2 CAN-3 CAN-5", "rfc8785-pair",
+        made.add(f"canonical-pair-{name}", "CAN-1 CAN-2 CAN-3 CAN-5", f"rfc8785-pair {PAIR_FLAGS[name]}".strip(),
             "a pair of the test data of RFC 8785's author", {"ok": {"canonical": hexed(result)}},
             text=hexed(text))  # fmt: skip
     for name, (tags, flags, comment, text, result) in TEXTS.items():
@@ -262,5 +269,9 @@ def suite() -> Suite:
         check_value(said, reason)
         assert pointer is None or outcome(canonical, value_of(said)) == (reason, pointer), name
         made.add(f"value-{name}", tags, flags, comment, refused(reason, pointer), value=said)
+    for name, said in LARGEST.items():
+        assert canonical(value_of({"int": said})) == said.encode()
+        made.add(f"value-{name}-integer", "CAN-7", "safe-integer-refused", "the end of the range is in it",
+            {"ok": {"canonical": hexed(said)}}, value={"int": said})  # fmt: skip
     assert all(octets(vector["text"]) for vector in made.vectors if "text" in vector)
     return made

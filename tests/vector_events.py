@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from second_event_signature import event_input, event_signature, signed_event, verified_event
 from second_json import canonical, read
-from second_wire import event_input, event_signature, key_id, mac, signed_event, signed_headers, verified_event
+from second_wire import key_id, mac, signed_headers
 from vector_keys import EXAMPLE
 from vector_suite import (
     API,
@@ -142,7 +143,8 @@ def signatures(s: Suite) -> None:
         "upper-case-prefix": "SHA256=" + text[7:], "newline-after": text + "\n",
         "space-before": " " + text,
     }.items():  # fmt: skip
-        flag = "null-signature-skipped" if value is None else "value-too-lax"
+        flag = "value-too-lax" if isinstance(value, str) else "value-too-lax crash"
+        flag = {"null": "null-signature-skipped crash", "upper-case-hex": "hex-upper-case"}.get(name, flag)
         check(s, f"signature-{name}", "EVS-2", flag, "no string that is a signature",
             "event_signature_mismatch", {**EVENT, MEMBER: value})  # fmt: skip
     request = dict(signed_headers(API, NEW, TIME, NONCE, canonical(EVENT)))["X-RP-Signature"]
@@ -201,10 +203,13 @@ def key_ids(s: Suite) -> None:
         ("long-before", 1_000_000_000, None), ("second-before", UNTIL - 1, None),
         ("at", UNTIL, None), ("second-after", UNTIL + 1, "key_id_unknown"),
     ):  # fmt: skip
-        flag = "retired-taken" if reason else "until-off-by-one"
+        flag = "retired-taken" if reason else "until-off-by-one" if time == UNTIL else "retired-refused"
         check(s, f"retired-at-rest-{name}-until", "KEY-6", flag,
             "taken when it was received at or before `until`", reason, old,
             key_id=key_id(RETIRED), at_rest=True, received_at=time)  # fmt: skip
+        check(s, f"retired-at-rest-unnamed-{name}-until", "KEY-6 EVS-3", flag,
+            "without a key id every usable secret is tried, retired ones too",
+            reason and "event_signature_mismatch", old, at_rest=True, received_at=time)  # fmt: skip
     check(s, "active-at-rest", "KEY-6", "", "an active secret verifies at rest as well", None, good,
         key_id=key_id(NEW), at_rest=True, received_at=UNTIL + 1)  # fmt: skip
     check(s, "retired-at-rest-altered", "KEY-6 EVS-3", "mac-unchecked", "altered at rest",

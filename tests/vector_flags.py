@@ -39,6 +39,7 @@ encoding-decoded | It takes compressed bodies. | CWE-409
 encoding-guessed | It guesses the encoding, or skips a byte order mark. | CWE-436
 escapes | It escapes more or fewer characters than RFC 8785. |
 event-unsigned-taken | In a signed request it takes an event whose own signature is not right. | CWE-347
+empty-body-signed | It signs a request without a body. |
 exponent-threshold | It begins to write exponents at another size. |
 first-fault-only | It stops at the first bad event. |
 first-header-wins | It takes the first of two header lines. | CWE-444
@@ -47,6 +48,7 @@ foreign-converted | It converts what is not JSON, on the way. | CWE-704
 forgets-counted-from-claim | It counts a nonce's life from the claim instead of the timestamp. | CWE-294
 forgets-early | It forgets a nonce while its request would still be taken. | CWE-294
 forgotten-accepted | It takes a timestamp of which it has forgotten nonces. | CWE-294
+forgotten-too-strict | It refuses what it has forgotten nothing of. |
 grammar-too-lax | It takes a text that is no JSON. | CWE-436
 grammar-too-strict | It refuses a text that is JSON. |
 header-name-case | It compares header names with their case, or takes _ for -. |
@@ -101,6 +103,7 @@ only-newest-tried | It tries the newest secret only. |
 order-as-received | It covers the event as received instead of its canonical form. |
 order-of-checks | It checks in another order. | CWE-696
 parse-before-mac | It parses what nobody has signed. | CWE-345
+pointer-otherwise | It points at another place, or does not escape ~ and /. |
 purpose-left-out | The purpose is not part of its signing input: an event's MAC signs a request. | CWE-347
 required-member | It does not miss a required member. | CWE-20
 reserialized-limit | It does not bound the second try, or bounds it elsewhere. | CWE-770
@@ -112,6 +115,7 @@ restart-forgets | After a restart it takes what it has accepted before. | CWE-29
 restart-forgets-future | After a restart it takes what was dated ahead and accepted before. | CWE-294
 restart-off-by-one | It draws the line after a restart a second too early or late. | CWE-193
 restart-too-strict | It refuses although nothing was accepted earlier. |
+retired-refused | It refuses at rest what a retired secret signed in its time. |
 retired-taken | It takes a retired or removed secret. | CWE-324
 rfc8785-pair | Its canonical form is not RFC 8785's. |
 safe-integer-refused | It refuses an integer that is exact. |
@@ -122,6 +126,7 @@ signed-twice | It signs an event that has a signature. |
 size-off-by-one | It refuses what is as long as the limit. | CWE-193
 size-unbounded | It does not mind the limit, or counts characters. | CWE-770
 sorted-escaped | It sorts names by their escaped spelling. |
+stranger-told | It tells a stranger whether it was the key id or the MAC. | CWE-203
 surrogate-replaced | It replaces, drops or writes a lone surrogate. | CWE-176
 surrogates-encoded-apart | It encodes each half of a pair for itself. | CWE-176
 time-too-lax | It takes a time that does not exist, or in another spelling. | CWE-20

@@ -98,6 +98,10 @@ def media(s: Suite) -> None:
         "the gate minds only a header that is there", None, headers=GOOD)  # fmt: skip
     vector(s, "encoding-identity", "HDR-7", "", "the one encoding", None,
         headers=[["Content-Encoding", "identity"], *GOOD])  # fmt: skip
+    for kind, value in (("upper", "IDENTITY"), ("mixed", "Identity")):
+        vector(s, f"encoding-identity-{kind}-case", "HDR-7", "value-too-strict",
+            "the one encoding, in any case of its letters", None,
+            headers=[["Content-Encoding", value], *GOOD])  # fmt: skip
     for kind, value in {"gzip": "gzip", "brotli": "br", "deflate": "deflate", "zstd": "zstd",
             "gzip-identity": "gzip, identity", "identity-gzip": "identity, gzip"}.items():  # fmt: skip
         vector(s, f"encoding-{kind}", "HDR-7", "encoding-decoded", "nothing is decompressed",
@@ -122,6 +126,7 @@ def knowing(s: Suite) -> None:
         ("of-retired-secret", RETIRED, "a retired secret verifies no request"),
     ):
         flag = "retired-taken" if secret is RETIRED else "key-id-unscoped"
+        flag += " stranger-told" if secret is STRANGER else ""
         tags = "VER-6 RSN-1 KEY-6" if secret is RETIRED else "VER-6 RSN-1"
         vector(s, f"key-id-{kind}", tags, flag, comment, "key_id_unknown", keys=KEYS,
             headers=signed_headers(API, secret, TIME, NONCE, BODY.encode()))  # fmt: skip
@@ -138,6 +143,9 @@ def order(s: Suite) -> None:
     vector(s, "order-grammar-before-api-key", "HDR-1", "order-of-checks",
         "a malformed nonce under an unknown api key", "header_malformed",
         headers=replaced("X-RP-Nonce", "x", replaced("X-RP-Api-Key", "rpx_test_nobody")))  # fmt: skip
+    vector(s, "order-grammar-before-missing-api-key", "HDR-1 HDR-5", "order-of-checks",
+        "a malformed nonce and no api key: the grammar comes first", "header_malformed",
+        headers=replaced("X-RP-Nonce", "x", without("X-RP-Api-Key")))  # fmt: skip
     vector(s, "order-api-key-before-all", "VER-4", "order-of-checks",
         "unknown api key and key id, wrong MAC, stale, no JSON", "api_key_unknown", body="no",
         headers=replaced("X-RP-Api-Key", "rpx_test_nobody",

@@ -6,8 +6,9 @@ import hashlib
 import hmac
 from typing import Any
 
+from second_event_signature import signed_event
 from second_json import canonical, read
-from second_wire import api_key_id, digest, key_id, mac, signed_event, signed_headers, signing_input
+from second_wire import api_key_id, digest, key_id, mac, signed_headers, signing_input
 from vector_suite import (
     API,
     FOURTH,
@@ -49,6 +50,7 @@ RFC4231 = {
         "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2", 32),
 }  # fmt: skip
 
+UPPER = OLD[:-8] + OLD[-8:].upper()
 PLAIN = "correct-horse-battery-staple-0123456789"
 EXAMPLE = (
     '{"event":"Order Completed","messageId":"ord-1001-paid","properties":{"currency":"EUR",'
@@ -104,6 +106,7 @@ def spoiled_secrets() -> dict[str, tuple[str, str, str, str]]:
         "checksum-wrong": ("KEY-4", "checksum", "checksum-ignored",
             cut + ("0" if last != "0" else "1")),
         "character-mistyped": ("KEY-4", "checksum", "checksum-ignored", wrong),
+        "checksum-upper-case": ("KEY-4", "length", "checksum-ignored", UPPER),
         "live-made-of-test": ("KEY-4", "checksum", "checksum-ignored",
             NEW.replace("_test_", "_live_")),
         "truncated-by-1": ("KEY-4", "length", "checksum-ignored", cut),
@@ -204,6 +207,7 @@ def keys_suite() -> Suite:
         "a secret in the place of an api key", configuration("secret_as_api_key"), api_key=NEW)  # fmt: skip
     for name, (secret, tags) in GOOD_SECRETS.items():
         flag = "secret-decoded" if "looks-like" in name else "id-otherwise"
+        flag += " secret-decoded" if "checksummed" in name else ""
         ok = {"key_id": key_id(secret), "live": live_of(secret) if len(secret) == 60 else None}
         s.add(f"keys-secret-{name}", tags, flag, "a secret and its key id", {"ok": ok},
             secret=secret)  # fmt: skip
@@ -255,6 +259,10 @@ def input_suite() -> Suite:
 def sign_suite() -> Suite:
     """Signed requests."""
     s = Suite("sign")
+    assert OLD != UPPER
+    s.add("sign-refused-empty-body", "EVS-4", "empty-body-signed", "a request without a body is not signed",
+        {"refused": "usage", "rule": "empty_body"}, api_key=API, secrets=[NEW], timestamp=TIME, nonce=NONCE,
+        body="")  # fmt: skip
     sealed = canonical(signed_event(read(EXAMPLE.encode()), API, NEW)).decode()
     rows: dict[str, tuple[str, list[str], str, Any, str]] = {
         "example-of-the-spec": (API, [NEW], "the request of SPEC.md §1", sealed, "input-otherwise"),

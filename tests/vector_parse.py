@@ -282,10 +282,12 @@ def suite() -> Suite:
     for name, (comment, data) in NOT_UTF8.items():
         refuse(s, f"utf8-{name}", ("PAR-2", "utf8-too-lax", comment, data), "payload_not_utf8")
     for name, (text, pointer) in DUPLICATES.items():
-        case = ("PAR-4 PAR-9", "duplicate-taken", "a name that stands twice in one object", text)
+        flags = "duplicate-taken pointer-otherwise" if "~" in pointer else "duplicate-taken"
+        case = ("PAR-4 PAR-9", flags, "a name that stands twice in one object", text)
         refuse(s, f"duplicate-{name}", case, "payload_duplicate_key", pointer)
     for name, (text, pointer) in SURROGATES.items():
-        case = ("PAR-5", "surrogate-replaced", "an escape that leaves a lone surrogate", text)
+        flags = "surrogate-replaced pointer-otherwise" if "name" in name else "surrogate-replaced"
+        case = ("PAR-5", flags, "an escape that leaves a lone surrogate", text)
         refuse(s, f"surrogate-{name}", case, "payload_surrogate", pointer)
     for name, (tags, flags, number, pointer) in RANGE.items():
         refuse(s, f"range-{name}", (tags, flags, "no double is this", number), "payload_number_range", pointer)

@@ -119,6 +119,14 @@ def what_is_unique(s: Scripts) -> None:
             {"a": request(), "b": second},
             [send("a", T, "accepted"), send("b", T, "accepted"), send("a", T, "replayed"),
                 send("b", T, "replayed")])  # fmt: skip
+    signs = [NONCE[:5] + sign + NONCE[6:] for sign in "-_"]
+    s.add("accepted-nonce-of-other-sign", "WIN-2", "nonce-folded", "- and _ are two characters",
+        {"a": request(nonce=signs[0]), "b": request(nonce=signs[1])},
+        [send("a", T, "accepted"), send("b", T, "accepted"), send("a", T, "replayed"),
+            send("b", T, "replayed")])  # fmt: skip
+    s.add("accepted-in-the-same-second", "WIN-2", "nonce-scoped-too-widely", "the same second, another nonce",
+        {"a": request(), "b": request(nonce=nonce("b"))},
+        [send("a", T, "accepted"), send("b", T, "accepted"), send("b", T, "replayed")])  # fmt: skip
     s.add("accepted-shared-secret", "WIN-2", "nonce-scoped-too-widely",
         "two api keys that share a secret do not share nonces",
         {"a": request(), "b": request(api_key=OTHER_API)},
@@ -209,7 +217,7 @@ def restarts(s: Scripts) -> None:
 def rotations(s: Scripts) -> None:
     """Keys that change between requests."""
     old, new = request(secret=OLD), request(T + 1, nonce("n"))
-    s.add("rotation", "KEY-5 KEY-6", "retired-taken", "old alone, both, new alone",
+    s.add("rotation", "KEY-5 KEY-6", "retired-taken nonce-not-kept", "old alone, both, new alone",
         {"old": old, "old2": request(T + 2, nonce("p"), secret=OLD), "new": new},
         [send("old", T, "accepted"), send("new", T + 1, "key_id_unknown"),
             {"do": "keys", "keys": BOTH}, send("old", T + 1, "replayed"),
@@ -248,6 +256,11 @@ def clocks(s: Scripts) -> None:
         "what another api key did opens nothing",
         {"a": request()} | {"live": request(T + 400, nonce("l"), secret=OTHER, api_key=OTHER_API)},
         [send("a", T, "accepted"), send("live", T + 400, "accepted"), send("a", T + 10, *both)])  # fmt: skip
+    s.add("older-but-inside", "WIN-5 WIN-1", "forgotten-too-strict",
+        "older ones may be forgotten, this one comes late and for the first time",
+        {"a": request(), "later": request(T + 400, nonce("l")), "late": request(T + 150, nonce("m"))},
+        [send("a", T, "accepted"), send("later", T + 400, "accepted"), send("late", T + 401, "accepted"),
+            send("late", T + 402, "replayed")])  # fmt: skip
     s.add("crowd-then-replay", "WIN-4 WIN-3", "nonce-not-kept", "twelve others in between",
         {"a": request()} | {f"n{c}": request(T + i, nonce(c)) for i, c in enumerate("bcdefghijklm")},
         [send("a", T, "accepted"), *(send(f"n{c}", T + i, "accepted")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import json
 import zlib
+from decimal import Decimal
 from typing import Any
 
-from second_json import Foreign, Refused, double
+from second_json import Refused
+from second_number import double
 from vector_flags import FLAGS
 
 Json = dict[str, Any]
@@ -38,6 +41,9 @@ KEYS: Json = {
 }
 ALONE: Json = {"api_keys": [{"api_key": API, "secrets": [NEW]}]}
 TIME, NONCE = "1795424400", "AAECAwQFBgcICQoLDA0ODw"
+FOREIGN = {
+    "date": datetime.date(2026, 11, 23), "decimal": Decimal("1.10"), "bytes": b"bytes", "set": {1},
+}  # fmt: skip
 STRANGERS_CODE = {"key_id_unknown": "signature_invalid", "signature_mismatch": "signature_invalid"}
 
 
@@ -76,7 +82,7 @@ def value_of(said: Any) -> Any:
         "int": int,
         "double": double,
         "utf16": lambda text: bytes.fromhex(text).decode("utf-16-be", "surrogatepass"),
-        "foreign": lambda _: Foreign(),
+        "foreign": FOREIGN.__getitem__,
     }
     return simple[kind](inner)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from .bytes import canonicalize, sign, verify
+from .conform import conform
 from .demo import demo
 from .events import events
 from .keys import keygen
@@ -20,5 +21,5 @@ def commands() -> None:
     """
 
 
-for _command in (canonicalize, sign, verify, serve, events, keygen, demo):
+for _command in (canonicalize, sign, verify, serve, events, keygen, conform, demo):
     commands.add_command(_command)

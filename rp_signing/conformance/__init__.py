@@ -1,0 +1,1 @@
+"""Whether another implementation of RP1, in any language, gives every byte that SPEC.md asks for."""
