@@ -90,7 +90,7 @@ def conform(**options: Unpack[_Options]) -> None:
         target, outcomes, known = _probe(options) if options["url"] else _try_vectors(options)
     except KeyboardInterrupt:
         click.echo("stopped; the adapter is ended", err=True)
-        sys.exit(1)
+        sys.exit(130)
     seconds = time.monotonic() - started
     levels = not options["url"] and not options["suites"]
     report = Report(target, tuple(outcomes), seconds, expected, frozenset(known), levels)
