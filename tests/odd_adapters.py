@@ -62,7 +62,8 @@ def die(*lines: str, code: int = 3) -> None:
 def hold() -> None:
     """Keep a named pipe open for writing, in this process and in a child of its own, and wait for ever."""
     descriptor = os.open(FILE, os.O_WRONLY)
-    subprocess.Popen([sys.executable, "-I", "-S", "-c", "input()"], stdin=subprocess.PIPE, pass_fds=[descriptor])
+    wait = "import threading; threading.Event().wait()"
+    subprocess.Popen([sys.executable, "-I", "-S", "-c", wait], pass_fds=[descriptor])
     os.write(descriptor, b"held")
     hang()
 
@@ -81,7 +82,7 @@ ODD: dict[str, Callable[[dict[str, Any]], object]] = {
     "ten-megabytes-without-end": lambda _: (say(b"y" * 10_000_000, end=b""), hang()),
     "hangs": lambda _: (log("waiting for a lock"), hang()),
     "half-a-line": lambda answer: (sys.stdout.write(json.dumps(answer)[:9]), sys.stdout.flush(), hang()),
-    "garbage": lambda _: say(b"}{ \x1b[2J"),
+    "garbage": lambda _: say("}{ \x1b[2J\u202e\x9b".encode()),
     "not-utf-8": lambda _: say(b'{"n": 3, "skip": "\xff"}'),
     "nan": lambda _: say(b'{"n": 3, "ok": {"mac": NaN}}'),
     "list": lambda _: say([3]),
@@ -96,6 +97,15 @@ ODD: dict[str, Callable[[dict[str, Any]], object]] = {
     "ugly": lambda answer: say({"n": answer["n"], "refused": "\ud800<script>alert(1)</script>\x1b[2J\x00\u202e\ufffe"}),
     "infinite": lambda answer: say(b'{"n": 3, "ok": {"mac": 1e999}}'),
     "skips": lambda answer: say({"n": answer["n"], "skip": "no \x1b[7m HMAC"}),
+}
+# What is done with every question.
+ALWAYS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "records": lambda line: say({"n": line["n"], "skip": "it only listens"}),
+    "always-dies": lambda _: die("not my day"),
+    "dies-when-even": lambda line: say(right(line)) if line["n"] % 2 else die(),
+    "always-both": lambda line: say({**right(line), "refused": "configuration"}),
+    "wrong": lambda line: say({"n": line["n"], "ok": {"mac": "00"}}),
+    "skips-all": lambda line: say({"n": line["n"], "skip": "no HMAC"}),
 }
 HELLOS: dict[str, Callable[[], object]] = {
     "hello-dies": lambda: die("Error: Cannot find module 'rp1'", code=1),
@@ -125,14 +135,8 @@ def main(kind: str) -> None:
             HELLOS.get(kind, lambda: say({**HELLO, "suites": suites}))()
             if kind == "never-reads":
                 hang()
-        elif kind == "records":
-            say({"n": line["n"], "skip": "it only listens"})
-        elif kind == "always-dies":
-            die("not my day")
-        elif kind == "wrong":
-            say({"n": line["n"], "ok": {"mac": "00"}})
-        elif kind == "skips-all":
-            say({"n": line["n"], "skip": "no HMAC"})
+        elif kind in ALWAYS:
+            ALWAYS[kind](line)
         elif asked == 3 and line["n"] == 3:  # not once more, when it was started again
             ODD[kind](right(line))
         else:

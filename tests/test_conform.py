@@ -155,6 +155,19 @@ def test_a_refusal_counts_whole() -> None:
     assert judged == {"refused", "public_code", "pointer", "rule", "errors"}
 
 
+def test_every_bad_event_has_to_be_named() -> None:
+    """One error too few, one too many and another order are wrong; what else is said of each is not looked at."""
+    vector = VECTORS["ingest-batch-names-every-bad-event"]
+    errors = vector["expect"]["errors"]
+
+    def status(given: Any) -> Status:
+        return judge(vector, {**vector["expect"], "errors": given}).status
+
+    assert status([{**error, "detail": "in my words"} for error in errors]) is Status.PASSED
+    for wrong in (errors[:-1], [*errors, errors[-1]], errors[::-1], [], None, {"0": errors[0]}):
+        assert status(wrong) is Status.FAILED
+
+
 def test_headers_come_in_any_order_and_case() -> None:
     """The headers of a signed request are a set; their values and their number are not free."""
     vector = VECTORS["sign-example-of-the-spec"]

@@ -8,14 +8,18 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import XML
 
 import pytest
 from click.testing import CliRunner, Result
+from ingested import endpoint
+from spec_page import API_KEY, SECRET
 
 from rp_signing.cli.commands import commands
+from rp_signing.conformance.blackbox import PROBES
 from rp_signing.conformance.levels import LEVELS
 from rp_signing.conformance.vectors import SUITES, load_vectors
 
@@ -175,6 +179,31 @@ def test_wrong_use_ends_with_2(arguments: tuple[str, ...], said: str) -> None:
     assert said in done.stderr
     assert "Traceback" not in done.output
     assert done.stdout == ""
+
+
+def test_a_running_server_is_probed(tmp_path: Path) -> None:
+    """By --url every probe is sent, and judged in the same words; a list of expected failures holds for probes too."""
+    (tmp_path / "secret").write_text(SECRET + "\n", encoding="utf-8")
+    (tmp_path / "expected").write_text("get-405 # no such probe\n", encoding="utf-8")
+    files = ("--secret-file", str(tmp_path / "secret"), "--expected", str(tmp_path / "expected"))
+    with endpoint(tmp_path, clock=time.time, body_timeout=0.5) as served:
+        found = document("--url", served.url, "--api-key", API_KEY, *files)
+    assert (found["target"], found["level"]) == (served.url, None)
+    assert list(found["suites"]) == ["http"]
+    assert sum(found["counts"].values()) == len(PROBES) >= 60
+    assert found["counts"]["passed"] == len(PROBES)
+    assert [problem["name"] for problem in found["problems"]] == ["get-405"]
+
+
+@pytest.mark.parametrize(
+    ("url", "said"), [("http://127.0.0.1:1", "nothing answers at"), ("http://192.0.2.1", "is not loopback")]
+)
+def test_a_server_that_cannot_be_probed_ends_with_2(tmp_path: Path, url: str, said: str) -> None:
+    """Nobody there, and a server that is somebody else's, are wrong use; the secret is not said."""
+    (tmp_path / "secret").write_text(SECRET, encoding="utf-8")
+    done = conform("--url", url, "--api-key", API_KEY, "--secret-file", str(tmp_path / "secret"))
+    assert (done.exit_code, said in done.stderr) == (2, True), done.output
+    assert SECRET not in done.output
 
 
 def test_options_after_the_command_are_the_adapters(tmp_path: Path) -> None:

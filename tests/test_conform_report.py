@@ -14,12 +14,13 @@ from rich.console import Console
 
 from rp_signing.cli.conform_table import print_report
 from rp_signing.conformance.escape import readable, visible
+from rp_signing.conformance.judge import NOT_ASKED
 from rp_signing.conformance.junit import junit
 from rp_signing.conformance.outcome import Outcome, Status
 from rp_signing.conformance.page import page
 from rp_signing.conformance.report import Report, explain, read_expected
 
-EVIL = "\x1b[2J\x00\x07\r\n\ud800\udfff\u202e\ufffe<script>alert('x')</script>&\"[red]{{ 7 * 7 }}\x9b31m"
+EVIL = "\x1b[2J\x00\x07\r\n\ud800\udfff\u202e\ufffe<script>alert('x')</script>&\"[red]{{ 7 * 7 }}[/b]\x9b31m"
 PASSED = Outcome("one", "sign", Status.PASSED, ("INP-1",), "it goes well", got={"ok": {}})
 FAILED = Outcome(
     "two", "sign", Status.FAILED, ("INP-2", "INP-3"), "what it is", {"ok": {"mac": "aa"}}, {"ok": {"mac": "bb"}}, "mac",
@@ -168,6 +169,7 @@ def test_the_terminal_shows_everything_and_obeys_nothing(width: int) -> None:
     for part in ("two INP-2 INP-3", 'differs mac: wanted "aa", got "bb"', 'wanted {"ok": {"mac": "aa"}}', "it ended",
                  "bug? It does it wrong. (CWE-1)", "three no such thing", "1 of 5 passed; 2 failed"):  # fmt: skip
         assert part in flat
+    assert flat.count("[red]{{ 7 * 7 }}[/b]") >= 3
 
 
 def test_the_terminal_shows_the_beginning_of_many() -> None:
@@ -178,6 +180,21 @@ def test_the_terminal_shows_the_beginning_of_many() -> None:
     assert "id-399" not in text
     assert "380 more" in text
     assert len(text) < 30_000
+
+
+def test_what_was_not_asked_is_counted_and_not_listed() -> None:
+    """Vectors after too many crashes fail the run, in one line."""
+    many = [CRASHED._replace(id=f"id-{number}", detail=NOT_ASKED) for number in range(3)]
+    shown = report(PASSED, CRASHED, *many)
+    assert not shown.ok
+    assert not report(PASSED, *many).ok
+    for text in (printed(shown), page(shown)):
+        assert "3 more were not asked" in text
+        assert "id-0" not in text
+        assert CRASHED.id in text
+    assert (
+        shown.document()["counts"]["crashed"] == len([case for case in cases(shown).values() if "error" in case]) == 4
+    )
 
 
 def test_the_document_has_everything() -> None:

@@ -68,9 +68,11 @@ def test_a_memory_store_behind_workers_is_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ((), "Missing option '--data'"),
-        (("--data", "data", "--nonces", "memcached://localhost"), "--nonces takes memory://"),
+        ((), "say where events are kept: --data DIR, or --events postgresql://"),
+        (("--events", "mysql://localhost/x"), "--events takes postgresql://"),
+        (("--data", "data", "--nonces", "memcached://localhost"), "--nonces takes redis://"),
         (("--data", "keys.json"), "is a file"),
+        (("--data", "data", "--nonces", "redis://127.0.0.1:1/0"), "127.0.0.1:1"),
         (("--data", "data", "--workers", "2", "--host", "203.0.113.1"), "203.0.113.1"),
     ],
 )

@@ -18,10 +18,12 @@ _SHOWN_FAILURES, _SHOWN_LINES, _SHOWN_CHARACTERS = 20, 30, 240
 
 def print_report(console: Console, report: Report) -> None:
     """Print a report; of a long list only its beginning, which --json and --html give whole."""
-    for outcome in report.bad[:_SHOWN_FAILURES]:
+    for outcome in report.to_look_at[:_SHOWN_FAILURES]:
         console.print(_heading(outcome))
         console.print(_failure(outcome))
-    _rest(console, len(report.bad) - _SHOWN_FAILURES)
+    _rest(console, len(report.to_look_at) - _SHOWN_FAILURES)
+    if report.unasked:
+        console.print(Text(f"{report.unasked:,} more were not asked: the program crashed too often in a row.\n"))
     suspects = ((f"{count:>4} times", bug) for bug, count in report.suspects)
     _print_list(console, "Which bugs explain most of it", suspects)
     _print_list(console, "Skipped", ((one.id, one.detail) for one in report.of(Status.SKIPPED)))

@@ -16,19 +16,10 @@ from rich.table import Table
 
 from ..errors import StoreError
 from ..ingest.audit import AuditReport, BadRow, Verdict, audit
-from ..ingest.sqlite import SQLiteEventStore
 from ..ingest.store import EventStore, StoredEvent
 from ..keyfile import load_keyring
 from .answer import as_json, print_json
-from .stores import DATABASE
-
-data_option = click.option(
-    "--data",
-    required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="The folder that `serve` keeps its data in.",
-)
+from .stores import DATABASE, Place, data_option, events_option, open_events
 
 _COLOUR = {"high": "green", "standard": "yellow", Verdict.VERIFIED: "green", Verdict.UNSIGNED: "yellow"}
 
@@ -40,10 +31,11 @@ def events() -> None:
 
 @events.command("list")
 @data_option
+@events_option
 @as_json
-def list_events(data: Path, as_json: bool) -> None:
+def list_events(data: Path | None, events_url: str | None, as_json: bool) -> None:
     """Show every stored event, in the order of storing."""
-    with _opened(data) as store:
+    with _opened(data, events_url) as store:
         if as_json:
             print_json([_document(event) for event in store.scan()])
         else:
@@ -60,14 +52,15 @@ def list_events(data: Path, as_json: bool) -> None:
     help="The keys file, with the secrets that were retired.",
 )
 @data_option
+@events_option
 @as_json
-def audit_events(keys: Path, data: Path, as_json: bool) -> None:
+def audit_events(keys: Path, data: Path | None, events_url: str | None, as_json: bool) -> None:
     """Verify every stored event again: exit 0 when all do, 1 when some do not."""
     try:
         keyring = load_keyring(keys)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    with _opened(data) as store, _progress() as progress:
+    with _opened(data, events_url) as store, _progress() as progress:
         task = progress.add_task("auditing", total=None)
         report = audit(store, keyring, lambda done, total: progress.update(task, completed=done, total=total))
     if as_json:
@@ -148,14 +141,15 @@ def _progress() -> Progress:
 
 
 class _opened:  # reads as a verb in a with statement
-    """Open the event store of a data folder for the length of a with block."""
+    """Open the event store for the length of a with block."""
 
-    def __init__(self, data: Path) -> None:
-        if not (data / DATABASE).exists():
+    def __init__(self, data: Path | None, events_url: str | None) -> None:
+        Place(data, events_url).judge(workers=1)
+        if data is not None and events_url is None and not (data / DATABASE).exists():
             raise click.UsageError(f"there is no {DATABASE} in {data}; is it the folder that `serve --data` was given?")
         try:
-            self._store: EventStore = SQLiteEventStore(data / DATABASE)
-        except StoreError as error:
+            self._store = open_events(data, events_url)
+        except (OSError, StoreError, ModuleNotFoundError) as error:
             raise click.ClickException(str(error)) from None
 
     def __enter__(self) -> EventStore:

@@ -17,7 +17,7 @@ import uvicorn
 from ..ingest.app import Ingest
 from ..keyfile import load_keyring
 from ..keys import Keyring
-from .stores import DATABASE, MEMORY, Place, Stores
+from .stores import Place, Stores, data_option, events_option
 from .workers import Workers, listen_to_signals
 
 _BACKLOG = 2048
@@ -32,18 +32,13 @@ _LOG = logging.getLogger("rp_signing.ingest")
     metavar="F",
     help="The keys file (SPEC §8); read again on SIGHUP.",
 )
-@click.option(
-    "--data",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help=f"Where events and nonces are kept, in {DATABASE}; made where it is not.",
-)
+@data_option
+@events_option
 @click.option(
     "--nonces",
     "nonces_url",
     metavar="URL",
-    help=f"Keep nonces apart from the events: {MEMORY} (seen by one process, until it ends).",
+    help="Keep nonces apart from the events: redis://…, postgresql://…, or memory:// (one process, until it ends).",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="H", help="The address to listen on.")
 @click.option("--port", default=8000, show_default=True, metavar="P", help="The port; 0 takes a free one.")
@@ -64,7 +59,8 @@ _LOG = logging.getLogger("rp_signing.ingest")
 )
 def serve(
     keys: Path,
-    data: Path,
+    data: Path | None,
+    events_url: str | None,
     nonces_url: str | None,
     host: str,
     port: int,
@@ -73,7 +69,7 @@ def serve(
 ) -> None:
     """Run the ingest endpoint: POST /v1/track, /v1/identify, /v1/group, /v1/batch."""
     _log_to_standard_error()
-    place = Place(data, nonces_url, first_start)
+    place = Place(data, events_url, nonces_url, first_start)
     place.judge(workers)
     try:
         keyring = load_keyring(keys)

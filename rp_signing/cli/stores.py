@@ -1,34 +1,53 @@
-"""From ``--data`` and ``--nonces`` to the stores that they name."""
+"""From ``--data``, ``--nonces`` and ``--events`` to the stores that they name."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import click
 
 from ..errors import StoreError
 from ..ingest.sqlite import SQLiteEventStore
+from ..ingest.store import EventStore
 from ..replay import NonceStore
 from ..stores.memory import MemoryNonceStore
 
 DATABASE = "events.db"
 """The SQLite file in a data folder: events, their evidence, and the nonces."""
 
-MEMORY = "memory://"
-"""For ``--nonces``: in the memory of one process."""
+_POSTGRES = ("postgresql", "postgres")
+_REDIS = ("redis", "rediss", "unix")
+_SECONDS = 4.0
+
+data_option = click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help=f"Where events and nonces are kept, in {DATABASE}; made where it is not.",
+)
+events_option = click.option(
+    "--events",
+    "events_url",
+    metavar="URL",
+    help="Keep events in a database instead: postgresql://…",
+)
 
 
 class Place(NamedTuple):
     """Where `serve` keeps things, as it was told on the command line.
 
     Attributes:
-        data: a folder.
+        data: a folder, or None.
+        events_url: of a database, or None for SQLite in the folder.
         nonces_url: of a store of nonces apart from the events; None: nonces are kept with the events.
         first_start: nothing was accepted before, anywhere.
     """
 
-    data: Path
+    data: Path | None
+    events_url: str | None
     nonces_url: str | None = None
     first_start: bool = False
 
@@ -38,12 +57,19 @@ class Place(NamedTuple):
         Raises:
             click.UsageError: saying what to write instead.
         """
-        if self.nonces_url not in (None, MEMORY):
-            raise click.UsageError(f"--nonces takes {MEMORY}; leave it out to keep nonces with the events")
-        if self.nonces_url == MEMORY and workers > 1:
+        if self.data is None and self.events_url is None:
+            raise click.UsageError("say where events are kept: --data DIR, or --events postgresql://…")
+        if self.events_url is not None and urlsplit(self.events_url).scheme not in _POSTGRES:
+            raise click.UsageError("--events takes postgresql://…; for SQLite leave it out and give --data DIR")
+        if self.nonces_url is None:
+            return
+        scheme = urlsplit(self.nonces_url).scheme
+        if scheme not in ("memory", *_REDIS, *_POSTGRES):
+            raise click.UsageError("--nonces takes redis://…, rediss://…, unix://…, postgresql://… or memory://")
+        if scheme == "memory" and workers > 1:
             raise click.UsageError(
-                f"--nonces {MEMORY} is seen by one process alone: with --workers {workers} a replay would be taken"
-                " once by each. Leave --nonces out: nonces are then kept with the events, where all workers see them"
+                f"--nonces memory:// is seen by one process alone: with --workers {workers} a replay would be taken"
+                " once by each. Use redis://… or postgresql://…, or leave --nonces out"
             )
 
 
@@ -54,20 +80,84 @@ class Stores:
         place: where they are.
 
     Raises:
-        click.UsageError: one cannot be opened.
+        click.UsageError: one cannot be opened, or its extra is missing.
     """
 
     def __init__(self, place: Place) -> None:
+        self._closing = ExitStack()
         try:
-            place.data.mkdir(parents=True, exist_ok=True)
-            self.events = SQLiteEventStore(place.data / DATABASE)
-        except (OSError, StoreError) as error:
+            self.events = self._open_events(place)
+            self.nonces = self._open_nonces(place)
+        except (OSError, ValueError, StoreError) as error:
+            self.close()
             raise click.UsageError(str(error)) from None
-        # With the events in one database, nonces are written by one transaction with them.
-        self.nonces: NonceStore | None = None
-        if place.nonces_url == MEMORY:
-            self.nonces = MemoryNonceStore(born=0 if place.first_start else None)
+        except ModuleNotFoundError as error:
+            self.close()
+            raise click.UsageError(str(error)) from None
 
     def close(self) -> None:
         """Let go of files and connections."""
-        self.events.close()
+        self._closing.close()
+
+    def _open_events(self, place: Place) -> EventStore:
+        store = open_events(place.data, place.events_url)
+        self._closing.callback(store.close)
+        return store
+
+    def _open_nonces(self, place: Place) -> NonceStore | None:
+        url = place.nonces_url
+        # With the events in one database, both are written by one transaction.
+        if url is None or url == place.events_url:
+            return None
+        born = 0 if place.first_start else None
+        scheme = urlsplit(url).scheme
+        if scheme == "memory":
+            return MemoryNonceStore(born=born)
+        return self._redis(url, born) if scheme in _REDIS else self._postgres(url, born)
+
+    def _redis(self, url: str, born: float | None) -> NonceStore:
+        from ..stores.redis import RedisNonceStore
+
+        client = _redis_client(url)
+        self._closing.callback(client.close)
+        store = RedisNonceStore(client, born=born)
+        self._closing.callback(store.close)
+        return store
+
+    def _postgres(self, url: str, born: float | None) -> NonceStore:
+        from ..stores.postgres import PostgresNonceStore, connect
+
+        pool = connect(url)
+        self._closing.callback(pool.close)
+        return PostgresNonceStore(pool, born=born)
+
+
+def _redis_client(url: str) -> Any:
+    """Give a client for a server that stands alone, or for the cluster that it is part of."""
+    import redis
+
+    client = redis.Redis.from_url(url, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS)
+    try:
+        clustered = client.info("cluster").get("cluster_enabled")
+        if not clustered:
+            return client
+        client.close()
+        return redis.RedisCluster.from_url(url, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS)
+    except redis.RedisError as error:
+        client.close()
+        raise StoreError(f"Redis cannot be asked: {type(error).__name__}: {error}") from None
+
+
+def open_events(data: Path | None, url: str | None) -> EventStore:
+    """Open the event store alone.
+
+    Raises:
+        OSError, StoreError, ModuleNotFoundError: it cannot be opened, or its extra is missing.
+    """
+    if url is not None:
+        from ..ingest.postgres import PostgresEventStore
+
+        return PostgresEventStore(url)
+    assert data is not None  # noqa: S101 - `Place.judge` has seen to it
+    data.mkdir(parents=True, exist_ok=True)
+    return SQLiteEventStore(data / DATABASE)

@@ -24,7 +24,7 @@ _LONGEST_LINE = 8 * 1024 * 1024
 _GRACE = 2.0
 """Seconds in which a program may end, or finish what it writes, before it is made to."""
 
-_TAIL_BYTES, _TAIL_LINES, _TAIL_WIDTH = 4096, 6, 300
+_TAIL_BYTES, _TAIL_LINES, _TAIL_WIDTH = 4096, 10, 200
 
 
 class Crash(Exception):
@@ -126,8 +126,6 @@ class Adapter:
 
     def _exchange(self, message: dict[str, Any]) -> Any:
         """Send one line and wait for one line, as JSON."""
-        if not self._heard.empty():
-            self._not_asked_for(self._heard.get())
         self._said.put(json.dumps(message, separators=(",", ":")).encode("ascii") + b"\n")
         try:
             line = self._heard.get(timeout=self._timeout)
@@ -143,11 +141,6 @@ class Adapter:
             why = f"it is not UTF-8 at byte {error.start}" if isinstance(error, UnicodeDecodeError) else "it is no JSON"
             hint = "; is it a log? Those go to standard error"
             self._give_up(f"it wrote a line that is no answer: {why}: {_start(line)}{hint}")
-
-    def _not_asked_for(self, line: bytes | None) -> NoReturn:
-        if line is None:
-            self._give_up(self._how_it_ended())
-        self._give_up(f"it wrote a line that nobody asked for: {_start(line)}")
 
     def _how_it_ended(self) -> str:
         """Say how its output came to an end."""

@@ -15,7 +15,10 @@ from .differences import MADE_IN_ORDER, Difference, differences
 from .outcome import Outcome, Status
 from .vectors import load_flags
 
-__all__ = ["crashed", "cut", "judge"]
+__all__ = ["NOT_ASKED", "crashed", "cut", "judge", "unasked"]
+
+NOT_ASKED = "not asked: the program crashed too often in a row"
+"""The detail of a vector that was not asked."""
 
 _KINDS: dict[str, tuple[type, str]] = {
     "ok": (dict, "an object"),
@@ -65,6 +68,11 @@ def crashed(vector: dict[str, Any], detail: str, got: Any = None) -> Outcome:
     """
     wanted = cut(_judged(vector["expect"])) if "expect" in vector else [_right(step) for _, step in _sends(vector)]
     return _outcome(vector, Status.CRASHED, wanted=wanted, got=got, detail=detail)
+
+
+def unasked(vector: dict[str, Any]) -> Outcome:
+    """Give the outcome of a vector that the program no longer lived to be asked."""
+    return _outcome(vector, Status.CRASHED, detail=NOT_ASKED)._replace(bugs=())
 
 
 def cut(value: Any) -> Any:

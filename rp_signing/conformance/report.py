@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .judge import NOT_ASKED
 from .levels import LEVELS, reached
 from .outcome import Outcome, Status
 
@@ -108,6 +109,16 @@ class Report:
     def bad(self) -> list[Outcome]:
         """What failed or crashed, and is not expected to."""
         return [one for one in self.outcomes if one.status in _BAD and one.id not in self.expected]
+
+    @property
+    def to_look_at(self) -> list[Outcome]:
+        """What is bad, but for vectors that a program was not asked: they say nothing of it."""
+        return [one for one in self.bad if one.detail != NOT_ASKED]
+
+    @property
+    def unasked(self) -> int:
+        """How many vectors were not asked, since the program crashed too often in a row."""
+        return len(self.bad) - len(self.to_look_at)
 
     @property
     def expected_failures(self) -> list[tuple[Outcome, str]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .driver import Adapter, Crash
-from .judge import crashed, judge
+from .judge import crashed, judge, unasked
 from .outcome import Outcome, Status
 from .vectors import question
 
@@ -47,7 +47,7 @@ class Trial:
     def judge(self, vector: dict[str, Any]) -> Outcome:
         """Ask for one vector, and judge what comes; a crash is an outcome, too."""
         if self._in_a_row >= PATIENCE:
-            return crashed(vector, f"not asked: the program crashed {PATIENCE} times in a row")
+            return unasked(vector)
         try:
             outcome = judge(vector, self._ask(vector))
         except Crash as crash:

@@ -8,13 +8,12 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from math import floor
 from typing import Any
 
 from ..canonical import canonicalize
 from ..errors import Reason, StoreError, VerificationError
 from ..replay import Clock
-from ..stores.sqlite import Transaction, claim_within, create_tables, open_database
+from ..stores.sqlite import Transaction, claim_within, create_tables, findings, open_database
 from .store import MessageIdConflict, ReceivedEvent, ReceivedRequest, Stored, StoredEvent, StoredRequest
 
 __all__ = ["SQLiteEventStore"]
@@ -123,7 +122,7 @@ class SQLiteEventStore:
             raise _unavailable(f"SQLite: {error}") from error
 
     def _write(self, request: ReceivedRequest, events: Sequence[ReceivedEvent]) -> Stored:
-        number = self._database.execute(_INSERT_REQUEST, _request_row(request)).lastrowid
+        number = self._database.execute(_INSERT_REQUEST, StoredRequest.of(request)).lastrowid
         shared = (number, request.received_at, request.api_key_id)
         kind = (int(request.live), request.trust)
         written = self._database.executemany(
@@ -173,27 +172,8 @@ class SQLiteEventStore:
 
     def doctor(self) -> list[str]:
         """Say what is wrong with the file, a sentence each."""
-        now = floor(self._now())
         with self._reading():
-            findings = [
-                f"SQLite finds damage: {row[0]}"
-                for row in self._database.execute("PRAGMA quick_check").fetchall()
-                if row[0] != "ok"
-            ]
-            (journal,) = self._database.execute("PRAGMA journal_mode").fetchone()
-            born = self._database.execute("SELECT born FROM rp_nonce_store").fetchone()
-            ahead = self._database.execute(
-                "SELECT api_key_id, through FROM rp_forgotten WHERE through >= ? ORDER BY api_key_id", (now,)
-            ).fetchall()
-        if born is None:
-            findings.append("the record of when the nonce store was born is gone: every signed request is refused")
-        if journal != "wal":
-            findings.append(f"the journal mode is {journal}, not wal: readers and the writer wait for one another")
-        return findings + [
-            f"nonces of api key {api_key_id} were dropped up to {through - now:,} s in the future: a clock ran ahead;"
-            " requests up to then are refused as timestamp_forgotten"
-            for api_key_id, through in ahead
-        ]
+            return findings(self._database, self._now())
 
     def close(self) -> None:
         """Close the file."""
@@ -217,22 +197,6 @@ class SQLiteEventStore:
 
     def _now(self) -> float:
         return (self._clock or time.time)()
-
-
-def _request_row(request: ReceivedRequest) -> tuple[Any, ...]:
-    claim = request.claim
-    evidence: tuple[Any, ...] = (None,) * 7
-    if claim is not None:
-        evidence = (
-            claim.signature,
-            claim.sent_key_id,
-            claim.key_id,
-            claim.timestamp,
-            claim.nonce,
-            claim.length,
-            claim.digest,
-        )
-    return (request.request_id, request.route, request.received_at, request.api_key_id, request.trust, *evidence)
 
 
 def _event(row: tuple[Any, ...]) -> StoredEvent:

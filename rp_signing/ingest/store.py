@@ -111,6 +111,16 @@ class StoredRequest(NamedTuple):
     length: int | None
     digest: str | None
 
+    @classmethod
+    def of(cls, request: ReceivedRequest) -> StoredRequest:
+        """Give what is kept of a request."""
+        claim = request.claim
+        known = (request.request_id, request.route, request.received_at, request.api_key_id, request.trust)
+        if claim is None:
+            return cls(*known, None, None, None, None, None, None, None)
+        lines = (claim.key_id, claim.timestamp, claim.nonce, claim.length, claim.digest)
+        return cls(*known, claim.signature, claim.sent_key_id, *lines)
+
 
 class StoredEvent(NamedTuple):
     """One row of the event store.

@@ -9,7 +9,8 @@ from heapq import heappop, heappush
 from math import floor
 
 from ..errors import Reason, StoreError, VerificationError
-from ..replay import Claim, Clock
+from ..replay import FUTURE, Claim, Clock
+from .findings import clock_ran_ahead
 
 __all__ = ["MemoryNonceStore"]
 
@@ -94,6 +95,26 @@ class MemoryNonceStore:
             if nonce in nonces:
                 nonces.remove(nonce)
                 self._count_off(claim.api_key_id, 1)
+
+    def doctor(self, now: float | None = None) -> list[str]:
+        """Say what is wrong with the store, a sentence each; an empty list when nothing is; `now` in Unix seconds."""
+        ahead = self._forgotten_through - floor(time.time() if now is None else now)
+        return [] if ahead < 0 else [clock_ran_ahead(ahead)]
+
+    def clear_future(self, now: float | None = None, future: int = FUTURE) -> int:
+        """Lower a ``forgotten_through`` that a clock which ran ahead has left to `now` + `future`.
+
+        Until then everything is still refused. Later, a request that was dated ahead and taken by that clock could
+        come again.
+
+        Returns:
+            1 when it was lowered, else 0.
+        """
+        through = floor(time.time() if now is None else now) + future
+        with self._lock:
+            lowered = self._forgotten_through > through
+            self._forgotten_through = min(self._forgotten_through, through)
+        return int(lowered)
 
     async def aclaim(self, claim: Claim, clock: Clock) -> _Token:
         """Do what `claim` does; nothing in here waits."""

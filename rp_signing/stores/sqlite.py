@@ -8,18 +8,26 @@ import secrets
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from math import floor
 from pathlib import Path
+from typing import TypeVar
 
 from ..errors import Reason, StoreError, VerificationError
-from ..replay import Claim, Clock
+from ..replay import FUTURE, Claim, Clock
+from .findings import NO_RECORD, clock_ran_ahead
 
-__all__ = ["SQLiteNonceStore", "claim_within", "create_tables", "failure_reason", "open_database"]
+__all__ = ["SQLiteNonceStore", "claim_within", "create_tables", "failure_reason", "findings", "open_database"]
 
 BUSY_SECONDS = 5.0
 """Seconds that a claim waits for another process's write before the store counts as unavailable."""
 
 _ROWS_A_CLAIM = 10_000
+_SYNCHRONOUS_FULL = 2
+_FORKED = "this process was forked from the one that opened the store"
+_READING = "the nonce store cannot be read"
+
+_T = TypeVar("_T")
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS rp_nonce (
@@ -60,9 +68,7 @@ class SQLiteNonceStore:
     def claim(self, claim: Claim, clock: Clock) -> int:
         """Use the nonce up (`rp_signing.replay.NonceStore.claim`, which says what is raised)."""
         if os.getpid() != self._process:
-            raise VerificationError(
-                Reason.REPLAY_STORE_UNAVAILABLE, "this process was forked from the one that opened the store"
-            )
+            raise VerificationError(Reason.REPLAY_STORE_UNAVAILABLE, _FORKED)
         try:
             with self._lock, Transaction(self._database):
                 return claim_within(self._database, claim, clock)
@@ -72,7 +78,7 @@ class SQLiteNonceStore:
     def release(self, claim: Claim, token: int) -> None:
         """Give a nonce back (`rp_signing.replay.NonceStore.release`)."""
         if os.getpid() != self._process:
-            raise StoreError("this process was forked from the one that opened the store; the claim stands")
+            raise StoreError(f"{_FORKED}; the claim stands")
         try:
             with self._lock, Transaction(self._database):
                 self._database.execute(
@@ -90,14 +96,51 @@ class SQLiteNonceStore:
         """Do what `release` does, in a thread."""
         await asyncio.to_thread(self.release, claim, token)
 
+    def doctor(self, now: float | None = None) -> list[str]:
+        """Say what is wrong with the file, a sentence each; an empty list when nothing is.
+
+        Args:
+            now: Unix seconds; the time when None.
+
+        Raises:
+            StoreError: the file cannot be read.
+        """
+        return self._told(lambda: findings(self._database, time.time() if now is None else now), _READING)
+
+    def clear_future(self, now: float | None = None, future: int = FUTURE) -> int:
+        """Lower each ``forgotten_through`` that a clock which ran ahead has left to `now` + `future`.
+
+        Until then everything is still refused. Later, a request that was dated ahead and taken by that clock could
+        come again.
+
+        Returns:
+            How many api keys it was lowered for.
+
+        Raises:
+            StoreError: the file cannot be written.
+        """
+        through = floor(time.time() if now is None else now) + future
+        statement = "UPDATE rp_forgotten SET through = ?1 WHERE through > ?1"
+        return self._told(
+            lambda: self._database.execute(statement, (through,)).rowcount, "the file cannot be put right"
+        )
+
     def close(self) -> None:
         """Close the file."""
         self._database.close()
 
     def __len__(self) -> int:
-        with self._lock:
-            row = self._database.execute("SELECT count(*) FROM rp_nonce").fetchone()
-        return int(row[0])
+        counted = self._told(lambda: self._database.execute("SELECT count(*) FROM rp_nonce").fetchone(), _READING)
+        return int(counted[0])
+
+    def _told(self, ask: Callable[[], _T], failed: str) -> _T:
+        if os.getpid() != self._process:
+            raise StoreError(_FORKED)
+        try:
+            with self._lock:
+                return ask()
+        except sqlite3.Error as error:
+            raise StoreError(f"{failed}: {error}") from error
 
 
 class Transaction:
@@ -168,6 +211,25 @@ def claim_within(database: sqlite3.Connection, claim: Claim, clock: Clock) -> in
     if added.rowcount != 1:
         raise VerificationError(Reason.REPLAYED, "this nonce was used before: an earlier copy arrived")
     return token
+
+
+def findings(database: sqlite3.Connection, now: float) -> list[str]:
+    """Say what is wrong with the nonces and their file, a sentence each; `now` in Unix seconds."""
+    found = [
+        f"SQLite finds damage: {row[0]}" for row in database.execute("PRAGMA quick_check").fetchall() if row[0] != "ok"
+    ]
+    (journal,) = database.execute("PRAGMA journal_mode").fetchone()
+    (synchronous,) = database.execute("PRAGMA synchronous").fetchone()
+    if database.execute("SELECT born FROM rp_nonce_store").fetchone() is None:
+        found.append(NO_RECORD)
+    if journal != "wal":
+        found.append(f"the journal mode is {journal}, not wal: readers and the writer wait for one another")
+    if synchronous < _SYNCHRONOUS_FULL:
+        found.append("synchronous is not FULL: a power cut loses the last nonces")
+    ahead = database.execute(
+        "SELECT api_key_id, through FROM rp_forgotten WHERE through >= ? ORDER BY api_key_id", (floor(now),)
+    ).fetchall()
+    return found + [clock_ran_ahead(through - floor(now), api_key_id) for api_key_id, through in ahead]
 
 
 def failure_reason(error: sqlite3.Error) -> Reason:

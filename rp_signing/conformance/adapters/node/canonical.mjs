@@ -1,24 +1,20 @@
 // SPEC.md §3, the canonical form: writing it, and reading JSON strictly.
 import { isUtf8 } from 'node:buffer';
-
 const DEPTH = 64;
 const TOKEN = /[ \t\n\r]*([{}[\]:,"]|true|false|null|-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?|$)/y;
 const PIECE = /([^"\\\x00-\x1f]*)("|\\["\\/bfnrt]|\\u[\dA-Fa-f]{4})/y; // of a string, up to an escape or the end
 const ESCAPED = { '"': '"', '\\': '\\', '/': '/', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
-const WORDS = { true: true, false: false, null: null };
-export const pointer = (path) => path.map((step) => `/${step}`.replace(/~/g, '~0').replace(/(?!^)\//g, '~1')).join('');
+export const pointer = (path) => path.map((at) => `/${at}`.replace(/~/g, '~0').replace(/(?!^)\//g, '~1')).join('');
 /** Throw a refusal: its reason, the path to the place (null where there is none), and what else there is to say. */
 export function refuse(reason, path = null, more = {}) {
-  throw Object.assign(new Error(reason), { reason, pointer: path && pointer(path), ...more });
+  throw Object.assign(new Error(reason), { refused: reason, pointer: path && pointer(path), ...more });
 }
-
 export const canonicalize = (value) => Buffer.from(write(value, []));
 function write(value, path) {
   const kind = typeof value;
   // Of well-formed text, stringify escapes just what CAN-3 names; CAN-5 and CAN-6 describe what String does.
   if (kind === 'string') return value.isWellFormed() ? JSON.stringify(value) : refuse('payload_surrogate', path);
-  if (kind === 'boolean' || value === null) return String(value);
-  if (kind === 'number' && Number.isFinite(value)) return String(value);
+  if (kind === 'boolean' || value === null || Number.isFinite(value)) return String(value);
   if (kind === 'bigint' && Number.isSafeInteger(Number(value))) return String(value);
   if (kind === 'number' || kind === 'bigint') refuse('payload_number_range', path);
   const plain = kind === 'object' && [Object.prototype, Array.prototype, null].includes(Object.getPrototypeOf(value));
@@ -26,12 +22,11 @@ function write(value, path) {
   if (path.length === DEPTH) refuse('payload_depth', path); // before the stack grows any deeper
   if (Array.isArray(value)) return `[${Array.from(value, (item, at) => write(item, [...path, at])).join()}]`;
   const names = Reflect.ownKeys(value); // with the symbols, which keys() would leave out
-  if (!names.every((name) => typeof name === 'string')) refuse('key_not_string', path);
-  if (!names.every((name) => name.isWellFormed())) refuse('payload_surrogate', path);
+  if (names.some((name) => typeof name === 'symbol')) refuse('key_not_string', path);
+  if (names.some((name) => !name.isWellFormed())) refuse('payload_surrogate', path);
   const members = names.sort().map((name) => `${JSON.stringify(name)}:${write(value[name], [...path, name])}`);
   return `{${members.join()}}`; // sort() compares UTF-16 code units: CAN-2
 }
-
 /** Read bytes, at most `limit` of them, as one JSON value. Objects have no prototype: any name is just a name. */
 export function parse(bytes, limit = Infinity) {
   if (bytes.length > limit) refuse('payload_too_large');
@@ -73,7 +68,7 @@ export function parse(bytes, limit = Infinity) {
     if (token === '{') return container('}', Object.create(null), path);
     if (token === '[') return container(']', [], path);
     if (token === '"') return string(path);
-    if (token in WORDS) return WORDS[token];
+    if (/^[tfn]/.test(token)) return { true: true, false: false, null: null }[token];
     const number = /\d/.test(token) ? Number(token) : refuse('payload_not_json');
     // A long integer has to be spelled as the double that it is: PAR-8.
     const exact = fraction || exponent || Number.isSafeInteger(number) || String(number) === token;
