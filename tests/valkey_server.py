@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import signal
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
@@ -27,10 +28,12 @@ DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as listening:
-        listening.bind((HOST, 0))
-        return int(listening.getsockname()[1])
+    """A port of this machine that nobody listens on, and that the kernel gives to nobody who connects."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with socket.socket() as listening, suppress(OSError):
+            listening.bind((HOST, port))
+            return port
 
 
 def until(holds: Callable[[], Any], seconds: float = 20.0) -> None:
@@ -52,11 +55,12 @@ class Valkey:
     def __init__(self, *options: str, port: int | None = None) -> None:
         self.port = port or free_port()
         self._options = options
-        self._folder = TemporaryDirectory()
+        self._folder: TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
 
     def __enter__(self) -> Valkey:
+        self._folder = TemporaryDirectory()
         try:
             self.start()
         except BaseException:
@@ -66,10 +70,12 @@ class Valkey:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
-        self._folder.cleanup()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def start(self) -> None:
         """Start it, with what it kept, and come back when it answers."""
+        assert self._folder is not None
         place = ("--port", str(self.port), "--bind", HOST, "--dir", self._folder.name)
         self._process = subprocess.Popen(
             [BINARY, *place, *QUIET, *self._options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -127,11 +133,11 @@ class Valkey:
 
     def replica(self, *options: str, through: int | None = None) -> Valkey:
         """A server that follows this one, or what stands at another port."""
-        return Valkey("--replicaof", f"{HOST} {through or self.port}", *options)
+        return Valkey("--replicaof", HOST, str(through or self.port), *options)
 
     def follows(self) -> bool:
         """Whether this replica has caught up with its primary for the first time."""
-        return self.command("INFO", "replication")["master_link_status"] == "up"
+        return self.command("INFO", "replication").get("master_link_status") == "up"
 
 
 class ValkeyCluster:
@@ -166,7 +172,7 @@ class ValkeyCluster:
         first = self.servers[0]
         for number, server in enumerate(self.servers[:3]):
             server.command("CLUSTER SET-CONFIG-EPOCH", number + 1)
-            server.command("CLUSTER ADDSLOTSRANGE", number * 16384 // 3, (number + 1) * 16384 // 3 - 1)
+            server.command("CLUSTER ADDSLOTS", *range(number * 16384 // 3, (number + 1) * 16384 // 3))
         for server in self.servers[1:]:
             server.command("CLUSTER MEET", HOST, first.port, self.ports[0])
         until(lambda: all(self._facts(server)["cluster_known_nodes"] == self._count for server in self.servers))

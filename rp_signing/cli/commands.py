@@ -8,6 +8,7 @@ from .bytes import canonicalize, sign, verify
 from .conform import conform
 from .demo import demo
 from .events import events
+from .explain import explain
 from .keys import keygen
 from .serve import serve
 
@@ -21,5 +22,5 @@ def commands() -> None:
     """
 
 
-for _command in (canonicalize, sign, verify, serve, events, keygen, conform, demo):
+for _command in (canonicalize, sign, verify, explain, serve, events, keygen, conform, demo):
     commands.add_command(_command)

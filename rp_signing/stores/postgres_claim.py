@@ -44,10 +44,11 @@ WHERE timestamp = $1 AND api_key_id = $2 AND nonce = $3 AND token = ANY ($5::big
 """
 
 # Raises before it deletes, in one transaction, and waits for nobody: rows and lanes that are locked are left for later.
+# The limit is a SELECT of its own: what a clock shows anew for each row cannot be looked up in an index.
 _DROP = f"""
 WITH doomed AS MATERIALIZED (
     SELECT ctid, api_key_id, timestamp {_LANE} AS lane, timestamp FROM rp_nonce
-    WHERE timestamp < least($1::bigint, floor(extract(epoch FROM clock_timestamp()))::bigint) - $2::bigint
+    WHERE timestamp < (SELECT least($1::bigint, floor(extract(epoch FROM clock_timestamp()))::bigint) - $2::bigint)
     ORDER BY timestamp LIMIT {_ROWS_A_CLAIM} FOR UPDATE SKIP LOCKED
 ), free AS MATERIALIZED (
     SELECT api_key_id, lane FROM rp_forgotten

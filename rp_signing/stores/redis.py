@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 from ..errors import StoreError, VerificationError
 from ..replay import FUTURE, PAST, Claim, Clock, Window
+from .redis_async_link import AsyncLink
 from .redis_claim import Claims, Places, said
-from .redis_link import FAILURES, AsyncLink, Link, Steps
+from .redis_link import FAILURES, Link, Steps
 from .redis_record import Records
 from .redis_script import TAGS, unavailable
 
@@ -38,7 +39,7 @@ class _Plan:
     def of(self, link: Any) -> tuple[Claims, Records]:
         """Give what claims, and what keeps the records."""
         born, window, replicas, share, timeout, prefix = self._given
-        places = Places(link.nodes, link.remap, prefix)
+        places = Places(link.reach.nodes, link.reach.remap, prefix)
         return Claims(places, window, timeout, replicas, share), Records(places, born, window, replicas)
 
 

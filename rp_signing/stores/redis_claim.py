@@ -12,14 +12,15 @@ from typing import Any
 
 from ..errors import Reason, StoreError, VerificationError
 from ..replay import Claim, Clock, Window
-from .redis_link import Node, OutOfMemoryError, Steps, key_slot
-from .redis_script import CLAIM, RELEASE, TAGS, Keys, outcome, unavailable
+from .redis_link import Command, Node, OutOfMemoryError, Steps, key_slot
+from .redis_script import CLAIM, RELEASE, TAGS, ClaimCalls, Keys, refusal, unavailable
 
 __all__ = ["Claims", "Places", "said"]
 
 LIMIT = 10.0
 """Seconds within which a networked store has answered or is unavailable."""
 
+_TOKEN = 8  # bytes
 _MILLION = 1_000_000
 
 
@@ -38,7 +39,7 @@ class Places:
         self.ahead: dict[Node, float] = {}
         self._known = nodes
         self._remap = remap
-        self._slots = [key_slot(tag.encode()) for tag in self.keys.tags]
+        self._slots = [key_slot(tag) for tag in self.keys.tags]
 
     @property
     def primaries(self) -> list[Node]:
@@ -91,17 +92,17 @@ class _Unanswered:
     """
 
     def __init__(self) -> None:
-        self._tokens: dict[str, bytes] = {}
+        self._tokens: dict[bytes, bytes] = {}
         self._lock = Lock()
 
-    def take(self, name: str) -> bytes | None:
+    def take(self, name: bytes) -> bytes | None:
         """Give the token that was left for a nonce, once."""
         if not self._tokens:
             return None
         with self._lock:
             return self._tokens.pop(name, None)
 
-    def leave(self, name: str, token: bytes) -> None:
+    def leave(self, name: bytes, token: bytes) -> None:
         """Leave the token of a claim that is over."""
         with self._lock:
             self._tokens[name] = token
@@ -112,13 +113,13 @@ class _Unanswered:
 class _Try:
     """One claim on its way."""
 
-    __slots__ = ("again", "ahead", "claim", "names", "now", "number", "outcome", "token")
+    __slots__ = ("again", "ahead", "claim", "name", "now", "number", "outcome", "token")
 
-    def __init__(self, claim: Claim, keys: Keys, unanswered: _Unanswered) -> None:
+    def __init__(self, claim: Claim, keys: Keys, token: bytes) -> None:
         self.claim = claim
-        self.number, self.names = keys.of(claim)
-        self.token = unanswered.take(self.names[1]) or secrets.token_bytes(8)
-        self.outcome: bytes | VerificationError = unavailable("the claim was not sent")
+        self.number, self.name = keys.of(claim)
+        self.token = token
+        self.outcome: bytes | VerificationError | None = None
         self.again = True
         self.ahead = 0
         self.now = 0
@@ -140,21 +141,26 @@ class Claims:
         self.window = window
         self._timeout = timeout
         self._replicas = replicas
-        self._share = -(-share // TAGS)
+        self._calls = ClaimCalls(places.keys, -(-share // TAGS))
         self._marked: dict[Node, int] = {}
         self._unanswered = _Unanswered()
 
     def claim(self, claims: Sequence[Claim], clock: Clock) -> Steps[list[bytes | VerificationError]]:
         """Claim, at the most twice: a second time with the same token, which then knows itself (R13)."""
-        tries = [_Try(claim, self.places.keys, self._unanswered) for claim in claims]
+        drawn = secrets.token_bytes(_TOKEN * len(claims))
+        tries = [
+            _Try(claim, self.places.keys, drawn[_TOKEN * n : _TOKEN * n + _TOKEN]) for n, claim in enumerate(claims)
+        ]
+        for one in tries:
+            one.token = self._unanswered.take(one.name) or one.token
         try:
             yield from self._try_twice(tries, clock)
         finally:  # also when it was cancelled
             for one in tries:
                 if one.again:
-                    self._unanswered.leave(one.names[1], one.token)
+                    self._unanswered.leave(one.name, one.token)
         yield from self._mark(tries)
-        return [one.outcome for one in tries]
+        return [one.outcome or unavailable("the claim was not sent") for one in tries]
 
     def _try_twice(self, tries: list[_Try], clock: Clock) -> Steps[None]:
         begun = monotonic()
@@ -183,11 +189,11 @@ class Claims:
         Raises:
             StoreError: no server said that it is done.
         """
-        number, names = self.places.keys.of(claim)
+        number, name = self.places.keys.of(claim)
         told: Any = None
         for load in (False, True):
             node = self.places.of_tag[number]
-            call, sent = partial(self._release, node, names[1], token), monotonic()
+            call, sent = partial(self._release, node, name, token), monotonic()
             told = (yield {node: lambda call=call, load=load: [*[RELEASE.load] * load, call()]})[node]  # type: ignore[misc]
             told = told[-1] if isinstance(told, list) else told
             if isinstance(told, list):
@@ -197,10 +203,12 @@ class Claims:
             yield from self.places.find([node])
         raise StoreError(f"the nonce could not be released, and the claim stands: {said(told)}")
 
-    def _commands(self, node: Node, tries: list[_Try], clock: Clock, load: bool) -> list[tuple[Any, ...]]:
+    def _commands(self, node: Node, tries: list[_Try], clock: Clock, load: bool) -> list[Command]:
         """Give what is sent, judged directly before. Who is refused here is taken out."""
-        commands: list[tuple[Any, ...]] = [CLAIM.load] if load else []
-        window, sent = self.window, []
+        commands: list[Command] = [CLAIM.load] if load else []
+        deadline = self._deadline(node)
+        shared: dict[tuple[int, Window], bytes] = {}
+        sent = []
         for one in tries:
             claim = one.claim
             try:
@@ -209,10 +217,11 @@ class Claims:
                 one.outcome, one.again = error, False
                 continue
             sent.append(one)
-            past, future = claim.window
-            new = max(past, window.past), max(future, window.future)
-            values = (now, claim.timestamp, one.token, past, future, self._deadline(node), self._share, *new)
-            commands.append(CLAIM.call(one.names, *values))
+            same = shared.get((now, claim.window))
+            if same is None:
+                new = Window(*map(max, claim.window, self.window))
+                same = shared[now, claim.window] = self._calls.shared(now, claim.window, deadline, new)
+            commands.append(self._calls.call(one.number, one.name, claim, one.token, same))
         tries[:] = sent
         if self._replicas:
             commands.append(("WAIT", self._replicas, round(self._timeout * 500)))
@@ -227,17 +236,21 @@ class Claims:
                 one.outcome = unavailable(said(answer))
             return []
         held = answer.pop() if self._replicas else 0
-        short = []
+        enough = isinstance(held, int) and held >= self._replicas
+        short, clock = [], 0
         for one, told in zip(tries, answer[len(answer) - len(tries) :], strict=True):
-            if isinstance(told, Exception):
+            if isinstance(told, int):
+                one.outcome, one.again, clock = one.token, False, told
+                if not enough:
+                    one.outcome = unavailable(f"the nonce has to be on {self._replicas} replicas: {said(held)}")
+                    short.append(one)
+            elif isinstance(told, list):
+                one.outcome, one.again, clock = refusal(one.claim, told), told[0] == b"late", told[1]
+                one.ahead = clock // _MILLION if told[0] == b"apart" and told[2] > 0 else 0
+            else:
                 one.outcome, one.again = _failure(told)
-                continue
-            self.places.learn(node, told[1], sent, received)
-            one.outcome, one.again = outcome(one.claim, told) or one.token, told[0] == b"late"
-            one.ahead = told[1] // _MILLION if told[0] == b"apart" and told[2] > 0 else 0
-            if one.outcome is one.token and (isinstance(held, Exception) or held < self._replicas):
-                one.outcome = unavailable(f"the nonce has to be on {self._replicas} replicas: {said(held)}")
-                short.append(one)
+        if clock:
+            self.places.learn(node, clock, sent, received)
         return short
 
     def _mark(self, tries: list[_Try]) -> Steps[None]:
@@ -247,16 +260,16 @@ class Claims:
             if one.ahead <= self._marked.get(node, 0):  # once in each second of that clock
                 continue
             self._marked[node] = one.ahead
-            # A claim with timestamp 0 is never taken.
-            values = (one.now, 0, b"", 0, 0, self._deadline(node), 0, *self.window)
-            held = zip(self.places.keys.tags, self.places.of_tag, strict=True)
-            calls = [CLAIM.call((tag, f"{tag}:", f"{tag}#"), *values) for tag, place in held if place == node]
+            shared = self._calls.shared(one.now, Window(0, 0), self._deadline(node), self.window)
+            numbers = (number for number, place in enumerate(self.places.of_tag) if place == node)
+            tags = self.places.keys.tags
+            calls = [self._calls.call(number, tags[number] + b":", None, b"", shared) for number in numbers]
             yield {node: lambda calls=calls: calls}  # type: ignore[misc]
 
     def _release_all(self, node: Node, tries: list[_Try]) -> list[tuple[Any, ...]]:
-        return [RELEASE.load, *(self._release(node, one.names[1], one.token) for one in tries)]
+        return [RELEASE.load, *(self._release(node, one.name, one.token) for one in tries)]
 
-    def _release(self, node: Node, name: str, token: bytes) -> tuple[Any, ...]:
+    def _release(self, node: Node, name: bytes, token: bytes) -> tuple[Any, ...]:
         return RELEASE.call((name,), token, self._deadline(node))
 
     def _deadline(self, node: Node) -> int:

@@ -137,7 +137,7 @@ class Records:
         return [[None if value is None else int(value) for value in one] for one in told]
 
     def _each(
-        self, command: Callable[[str], tuple[Any, ...]], tags: Any = range(TAGS), *first: tuple[Any, ...]
+        self, command: Callable[[bytes], tuple[Any, ...]], tags: Any = range(TAGS), *first: tuple[Any, ...]
     ) -> Steps[list[Any]]:
         """Send one command for each tag; gives the answers in their order."""
         numbers: dict[Node, list[int]] = defaultdict(list)

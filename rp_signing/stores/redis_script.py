@@ -20,9 +20,9 @@ from typing import Any
 from zlib import crc32
 
 from ..errors import Reason, VerificationError
-from ..replay import Claim
+from ..replay import Claim, Window
 
-__all__ = ["CLAIM", "MAKE", "RAISE", "RELEASE", "TRUST", "Keys", "Script", "outcome", "unavailable"]
+__all__ = ["CLAIM", "MAKE", "RAISE", "RELEASE", "TRUST", "ClaimCalls", "Keys", "Script", "refusal", "unavailable"]
 
 TAGS = 256
 """Hash tags over which the nonces of each api key are spread, so that a big sender is not one node's alone. A server
@@ -43,32 +43,38 @@ class Script:
         self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
         self.load = ("SCRIPT", "LOAD", self.text)
 
-    def call(self, keys: tuple[str, ...], *arguments: Any) -> tuple[Any, ...]:
+    def call(self, keys: tuple[bytes, ...], *arguments: Any) -> tuple[Any, ...]:
         """Give the command that runs it."""
         return ("EVALSHA", self.sha, len(keys), *keys, *arguments)
 
 
 CLAIM = Script("""
--- KEYS: the record, the nonce, the count of the api key.
--- ARGV: now, timestamp, token, the window's past and future, the deadline in µs, the share or 0, a new record's window
+-- KEYS: the record, the nonce, and with a share the count of the api key.
+-- ARGV: timestamp, token, now, the window's past and future, the deadline in µs, a new record's window, the share.
+-- Gives the own clock in µs when the nonce was new, else why not, that clock, and a number that belongs to it.
 local read = redis.call('TIME')
 local second, clock = tonumber(read[1]), read[1] * 1000000 + read[2]
-local now, timestamp, token = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
+local timestamp, token, now = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
 if clock > tonumber(ARGV[6]) then return {'late', clock, 0} end
 
-local r = redis.call('HMGET', KEYS[1], 'born', 'past', 'future', 'top', 'through', 'due', 'past2', 'future2')
-for i = 1, 8 do r[i] = tonumber(r[i]) end
-local born, past, future, top, through, due, past2, future2 = unpack(r, 1, 8)
+local r = redis.call('HMGET', KEYS[1], 'born', 'past', 'future', 'top', 'through', 'due')
+local born, past, future = tonumber(r[1]), tonumber(r[2]), tonumber(r[3])
+local top, through, due = tonumber(r[4]), tonumber(r[5]), tonumber(r[6])
+local life = MARGIN
 if not born then
-    born, past, future, top, through = second + APART, tonumber(ARGV[8]), tonumber(ARGV[9]), second + 1, 0
+    born, past, future, top, through = second + APART, tonumber(ARGV[7]), tonumber(ARGV[8]), second + 1, 0
     redis.call('HSET', KEYS[1], 'born', born, 'past', past, 'future', future, 'top', top, 'through', 0, 'whole', 1)
 end
-if due and second >= due then
-    through = math.max(through, due - past - APART - 1, top - past - APART - 1)
-    past, future = past2, future2
-    redis.call('HSET', KEYS[1], 'past', past, 'future', future, 'through', through)
-    redis.call('HDEL', KEYS[1], 'due', 'past2', 'future2')
-    past2, future2 = nil, nil
+if due then
+    r = redis.call('HMGET', KEYS[1], 'past2', 'future2')
+    local past2, future2 = tonumber(r[1]), tonumber(r[2])
+    life = life + math.max(past2 - past, 0) + math.max(future2 - future, 0)
+    if second >= due then
+        through = math.max(through, due - past - APART - 1, top - past - APART - 1)
+        past, future, life = past2, future2, MARGIN
+        redis.call('HSET', KEYS[1], 'past', past, 'future', future, 'through', through)
+        redis.call('HDEL', KEYS[1], 'due', 'past2', 'future2')
+    end
 end
 
 if clock > (now + APART) * 1000000 then
@@ -85,21 +91,20 @@ if second >= top then
     top = second + 1
     redis.call('HSET', KEYS[1], 'top', top)
 end
-through = math.max(through, top - past - APART - 1)
+if top - past - APART > through then through = top - past - APART - 1 end
 if timestamp <= through then return {'forgotten', clock, through + 1 - now} end
 if born > 0 and timestamp <= born + future then return {'born', clock, born + future + 1 - now} end
 
-local life = (math.max(past, past2 or 0) + math.max(future, future2 or 0) + MARGIN) * 1000
-local share = tonumber(ARGV[7])
-if share > 0 and not held then
-    if tonumber(redis.call('GET', KEYS[3]) or 0) >= share then
+life = (life + past + future) * 1000
+if KEYS[3] and not held then
+    if tonumber(redis.call('GET', KEYS[3]) or 0) >= tonumber(ARGV[9]) then
         return {'share', clock, math.ceil(redis.call('PTTL', KEYS[3]) / 1000)}
     end
     if redis.call('INCR', KEYS[3]) == 1 then redis.call('PEXPIRE', KEYS[3], life) end
 end
 -- Also where the token is this claim's own, from a try whose answer was lost: WAIT is for what its connection wrote.
 redis.call('SET', KEYS[2], token, 'PX', life)
-return {'taken', clock, 0}
+return clock
 """)
 
 RELEASE = Script("""
@@ -147,25 +152,61 @@ return {}
 
 
 class Keys:
-    """The names of everything that a store keeps, text in ASCII.
+    """The names of everything that a store keeps.
 
     Args:
         prefix: what all of them begin with, inside the brace of the hash tag.
     """
 
     def __init__(self, prefix: str) -> None:
-        self.tags = [f"{{{prefix}:{number:02x}}}" for number in range(TAGS)]
+        self.tags = [f"{{{prefix}:{number:02x}}}".encode() for number in range(TAGS)]
         self.pattern = f"{{{prefix}:??}}:*"
 
-    def of(self, claim: Claim) -> tuple[int, tuple[str, str, str]]:
-        """Give the number of the tag, and the record, the nonce and the count.
+    def of(self, claim: Claim) -> tuple[int, bytes]:
+        """Give the number of the tag, and the name of the nonce.
 
         No part of the triple can hold a colon, so that two triples never give one name (SPEC WIN-2).
         """
-        triple = f"{claim.api_key_id}:{claim.timestamp}:{claim.nonce}"
-        number = crc32(triple.encode()) % TAGS
-        tag = self.tags[number]
-        return number, (tag, f"{tag}:{triple}", f"{tag}#{claim.api_key_id}")
+        triple = f"{claim.api_key_id}:{claim.timestamp}:{claim.nonce}".encode()
+        number = crc32(triple) % TAGS
+        return number, b"%b:%b" % (self.tags[number], triple)
+
+
+class ClaimCalls:
+    """Writes calls of `CLAIM` as they go over the wire; redis-py takes longer for one than the server.
+
+    Args:
+        keys: the names.
+        share: nonces that one api key may have in one tag, or 0.
+    """
+
+    def __init__(self, keys: Keys, share: int) -> None:
+        self._share = share
+        count = 3 if share else 2
+        head = b"*%d\r\n%b" % (3 + count + 9, _packed("EVALSHA", CLAIM.sha, count))
+        self._heads = [head + _packed(tag) for tag in keys.tags]
+        self._tags = keys.tags
+
+    def shared(self, now: int, window: Window, deadline: int, new: Window) -> bytes:
+        """Give the part that claims under one window, in one second, to one server have in common."""
+        return _packed(now, *window, deadline, *new, self._share)
+
+    def call(self, number: int, name: bytes, claim: Claim | None, token: bytes, shared: bytes) -> bytes:
+        """Give one call; without a claim one that takes nothing, since 0 is no timestamp that is ever taken."""
+        timestamp = b"%d" % (claim.timestamp if claim else 0)
+        count = (
+            _packed(b"%b#%b" % (self._tags[number], claim.api_key_id.encode() if claim else b""))
+            if self._share
+            else b""
+        )
+        values = (self._heads[number], len(name), name, count, len(timestamp), timestamp, len(token), token, shared)
+        return b"%b$%d\r\n%b\r\n%b$%d\r\n%b\r\n$%d\r\n%b\r\n%b" % values
+
+
+def _packed(*values: Any) -> bytes:
+    """Write values as the arguments of a command."""
+    texts = [value if isinstance(value, bytes) else str(value).encode() for value in values]
+    return b"".join(b"$%d\r\n%b\r\n" % (len(text), text) for text in texts)
 
 
 def unavailable(detail: str) -> VerificationError:
@@ -173,11 +214,9 @@ def unavailable(detail: str) -> VerificationError:
     return VerificationError(Reason.REPLAY_STORE_UNAVAILABLE, detail[:300])
 
 
-def outcome(claim: Claim, answer: list[Any]) -> VerificationError | None:
-    """Tell what the answer of `CLAIM` means: None when the nonce was new, else the refusal."""
+def refusal(claim: Claim, answer: list[Any]) -> VerificationError:
+    """Give the refusal that an answer of `CLAIM` means."""
     word, number = answer[0], answer[2]
-    if word == b"taken":
-        return None
     if word == b"replayed":
         return VerificationError(Reason.REPLAYED, "this nonce was used before: an earlier copy arrived")
     if word == b"late":

@@ -4,8 +4,7 @@
 # The event is in canonical form already, as `rp-signing canonicalize` prints it; of events with plain ASCII names and
 # short numbers, `jq -cS` does too. A body that holds integrity_signature (a batch of signed events) is sent as it is.
 # HMAC is spelled out with the shell's own printf: as an argument of openssl, the secret would be in every `ps`.
-set -eu
-export LC_ALL=C # ${#body} counts bytes
+set -eu; export LC_ALL=C # ${#body} counts bytes
 api_key=$2 secret=$(cat "$3") body=$(cat) # without the line ends after them
 sha256() { openssl dgst -sha256 -r | cut -c1-64; }
 [ ${#secret} -le 64 ] && key=$(printf %s "$secret" | od -An -v -tx1) || key=$(printf %s "$secret" | sha256)
