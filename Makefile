@@ -43,6 +43,7 @@ conform: .venv/ready
 
 bench: .venv-bench/ready
 	.venv-bench/bin/python -m benchmarks
+	.venv-bench/bin/python -m pytest benchmarks --benchmark-group-by=group --benchmark-sort=mean --benchmark-columns=median,iqr,rounds --benchmark-json=build/benchmark.json
 
 # Two stamps: a changed lock makes the environment anew, so that nothing the lock no longer names stays behind;
 # a changed pyproject.toml installs just the package again, for its entry points.

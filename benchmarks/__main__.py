@@ -23,7 +23,7 @@ _PARTS: tuple[tuple[str, Callable[[], Iterable[Any]], int, str], ...] = (
     ("endpoint", endpoint_rows.rows, 2, "rows"),
     ("import", import_rows.rows, 1, "rows"),
     ("growth", growth.curves, 4, "growth"),
-    ("facts", facts.facts, 5, "facts"),
+    ("facts", facts.facts, 7, "facts"),
 )
 
 

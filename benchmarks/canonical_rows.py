@@ -14,7 +14,7 @@ from corpus import astral_event, float_event, typical_event
 
 from rp_signing import canonicalize
 
-from .measure import Goal, Row, in_turn, row_of
+from .measure import Call, Comparison, Goal, Row, Samples, Work
 
 _CORPORA = (
     ("canonicalize, strings and integers", typical_event, 3.0, 15.0),
@@ -23,25 +23,30 @@ _CORPORA = (
 )
 
 
-def rows() -> Iterator[Row]:
-    """Measure the rows of this file."""
+def comparisons() -> Iterator[Comparison]:
+    """Give what is compared."""
     for work, make, most, faster in _CORPORA:
         event: Any = make()
         # Ours is right before it is fast; jcs and the two others are not always.
         assert canonicalize(event) == rfc8785.dumps(event)
-        samples = in_turn(
-            {
-                "ours": partial(canonicalize, event),
-                "floor": partial(orjson.dumps, event, option=orjson.OPT_SORT_KEYS),
-                "rfc8785": partial(rfc8785.dumps, event),
-                "jcs": partial(jcs.canonicalize, event),
-                "json, not RFC 8785": partial(json.dumps, event, sort_keys=True),
-            },
-            3.0,
-        )
-        goals = [
-            Goal(f"≤ {most:g} × orjson", samples.ratio("ours", "floor"), most),
-            Goal(f"≥ {faster:g} × faster than rfc8785", samples.ratio("rfc8785", "ours"), faster, least=True),
-        ]
-        size = len(canonicalize(event))
-        yield row_of(work, samples, "orjson, OPT_SORT_KEYS", goals, f"{size} bytes; orjson's is not RFC 8785")
+        works: dict[str, Call | Work] = {
+            "ours": partial(canonicalize, event),
+            "floor": partial(orjson.dumps, event, option=orjson.OPT_SORT_KEYS),
+            "rfc8785": partial(rfc8785.dumps, event),
+            "jcs": partial(jcs.canonicalize, event),
+            "json, not RFC 8785": partial(json.dumps, event, sort_keys=True),
+        }
+        note = f"{len(canonicalize(event))} bytes; orjson's is not RFC 8785"
+        yield Comparison(work, works, "orjson, OPT_SORT_KEYS", partial(_goals, most, faster), note)
+
+
+def _goals(most: float, faster: float, samples: Samples) -> list[Goal]:
+    return [
+        Goal(f"≤ {most:g} × orjson", samples.ratio("ours", "floor"), most),
+        Goal(f"≥ {faster:g} × faster than rfc8785", samples.ratio("rfc8785", "ours"), faster, least=True),
+    ]
+
+
+def rows() -> Iterator[Row]:
+    """Measure the rows of this file."""
+    return (compared.row() for compared in comparisons())

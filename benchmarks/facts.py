@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import hmac
+import marshal
 import os
 import random
+import uuid
 from concurrent.futures import ProcessPoolExecutor
+from enum import Enum
 from functools import partial
 from typing import Any
 
@@ -39,7 +43,7 @@ _SAME = (0.0, 0.1, 1e21, 1.5e300, 1e-7, 5e-324, 123456.789, 2**53 - 1, -1, '\x00
 
 def facts() -> list[Fact]:
     """Look at all of them; each with ``text``, ``holds`` and ``detail``."""
-    return [_orjson(), _non_finite(), _hmac(), _scan(), agreement()]
+    return [_orjson(), _non_finite(), _hmac(), _scan(), _marshal(), _referents(), agreement()]
 
 
 def _fact(text: str, holds: bool, detail: str) -> Fact:
@@ -79,6 +83,28 @@ def _scan() -> Fact:
     samples = in_turn({"scan": lambda: 43 in written, "loads": partial(orjson.loads, written)}, 0.3)
     ratio = samples.ratio("scan", "loads")
     return _fact("a scan for a single byte is nearly free", ratio < 0.1, f"{ratio:.3f} × orjson.loads")
+
+
+class _Mixed(bytes, Enum):
+    """What orjson writes by its value, and `marshal` takes for plain bytes."""
+
+    ONE = b"1"
+
+
+def _marshal() -> Fact:
+    mixed = marshal.dumps([_Mixed.ONE], 4) == marshal.dumps([b"1"], 4)
+    return _fact(
+        "marshal is no proof of types: it takes an Enum that is bytes too", mixed, "as said" if mixed else "it refuses"
+    )
+
+
+def _referents() -> Fact:
+    inner = [None, True, 1, 1.5, "text", [], {}, (), uuid.UUID(int=1), _Mixed.ONE]
+    seen = gc.get_referents(inner), gc.get_referents({str(number): part for number, part in enumerate(inner)})
+    holds = all(any(part is found for found in level) for level in seen for part in inner)
+    return _fact(
+        "gc.get_referents gives every item of a list and every value of a dict", holds, f"{len(inner)} of each"
+    )
 
 
 def agreement() -> Fact:

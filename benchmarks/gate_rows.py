@@ -6,7 +6,6 @@ import hmac
 from collections.abc import Iterator
 from functools import partial
 from hashlib import sha256
-from typing import Any
 
 import orjson
 import rfc8785
@@ -14,11 +13,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 
 from rp_signing import MemoryNonceStore, Verifier, canonicalize, parse
-from rp_signing.ingest.judge import judge
+from rp_signing.ingest.judge import judge, verified
+from rp_signing.signing import usable_secrets
 from rp_signing.wire import SIGNATURE_MEMBER
 
 from . import sender
-from .measure import Call, Goal, Row, Work, in_turn, row_of
+from .measure import Call, Comparison, Goal, Row, Samples, Work, at_most
 from .peers import signers, verifiers
 
 _INPUT = 213
@@ -42,22 +42,24 @@ def floor_of(body: bytes) -> Call:
     return mac
 
 
-def _check() -> Iterator[Row]:
+def _check() -> Iterator[Comparison]:
     body = sender.body_of(800)
     five = sender.signed(body)
     verifier = Verifier(sender.KEYRING, nonces=None)
     floor = "SHA-256 + HMAC, prepared key"
-    peers = verifiers(body)
-    samples = in_turn({"ours": partial(verifier.check, five, body), "floor": floor_of(body), **peers}, 6.0)
-    goals = [
-        Goal("≤ 2.6 × floor", samples.ratio("ours", "floor"), 2.6),
+    works = {"ours": partial(verifier.check, five, body), "floor": floor_of(body), **verifiers(body)}
+    note = "800 bytes; slack_sdk compares the MAC alone; svix, standardwebhooks and PyJWT parse too"
+    yield Comparison("check, our 5 headers", works, floor, _check_goals, note, 6.0)
+    twelve = sender.among_twelve(five)
+    works = {"ours": partial(verifier.check, twelve, body), "floor": floor_of(body)}
+    yield Comparison("check, among 12 headers", works, floor, at_most(3, "floor"), seconds=2.0)
+
+
+def _check_goals(samples: Samples) -> list[Goal]:
+    return [
+        *at_most(2.6, "floor")(samples),
         Goal("ahead of stripe", samples.ratio("ours", "stripe"), 1.0),
     ]
-    note = "800 bytes; slack_sdk compares the MAC alone; svix, standardwebhooks and PyJWT parse too"
-    yield row_of("check, our 5 headers", samples, floor, goals, note)
-    twelve = sender.among_twelve(five)
-    samples = in_turn({"ours": partial(verifier.check, twelve, body), "floor": floor_of(body)})
-    yield row_of("check, among 12 headers", samples, floor, [Goal("≤ 3 × floor", samples.ratio("ours", "floor"), 3.0)])
 
 
 class _Requests:
@@ -84,36 +86,34 @@ class _Requests:
         canonicalize(orjson.loads(self.body))
 
 
-def _verify() -> Iterator[Row]:
+def _verify() -> Comparison:
     requests = _Requests(sender.body_of(800))
-    samples = in_turn(
-        {
-            "ours": Work(requests.verify, requests.rewind, _FRESH),
-            "floor": Work(requests.parts, requests.rewind, _FRESH),
-        },
-        3.0,
-    )
-    goals = [Goal("≤ 1.5 × (check + loads + canonicalize)", samples.ratio("ours", "floor"), 1.5)]
-    yield row_of("verify, memory store", samples, "check + orjson.loads + canonicalize", goals)
+    works = {
+        "ours": Work(requests.verify, requests.rewind, _FRESH),
+        "floor": Work(requests.parts, requests.rewind, _FRESH),
+    }
+    floor = "check + orjson.loads + canonicalize"
+    return Comparison("verify, memory store", works, floor, at_most(1.5, "(check + loads + canonicalize)"))
 
 
-def _sign() -> Iterator[Row]:
+def _sign() -> Comparison:
     body = sender.body_of(800)
-    samples = in_turn({"ours": partial(sender.SIGNER.sign, body), "floor": floor_of(body), **signers(body)}, 3.0)
-    goals = [Goal("≤ 2.5 × floor", samples.ratio("ours", "floor"), 2.5)]
-    yield row_of("Signer.sign", samples, "SHA-256 + HMAC, prepared key", goals, "800 bytes; fresh nonce and time")
+    works = {"ours": partial(sender.SIGNER.sign, body), "floor": floor_of(body), **signers(body)}
+    note = "800 bytes; fresh nonce and time"
+    return Comparison("Signer.sign", works, "SHA-256 + HMAC, prepared key", at_most(2.5, "floor"), note)
 
 
-def _batch() -> Iterator[Row]:
+def _batch() -> Comparison:
     body = sender.new_batch()
     headers = sender.signed(body)
     verifier = Verifier(sender.KEYRING, nonces=None)
     entry = sender.KEYRING.find(sender.API_KEY)
     assert entry is not None
+    secrets = usable_secrets(entry)
 
-    def take() -> list[Any]:
-        claim = verifier.check(headers, body)
-        return judge("batch", parse(body), claim, entry)
+    def take() -> int:
+        verifier.check(headers, body)
+        return len([verified(event, entry, secrets) for event in parse(body)["batch"]])
 
     def take_elsewhere() -> None:
         key = sender.SECRET_TEXT.encode()
@@ -122,20 +122,30 @@ def _batch() -> Iterator[Row]:
             event.pop(SIGNATURE_MEMBER)
             hmac.digest(key, rfc8785.dumps(event), "sha256")
 
-    assert len(take()) == 100
-    works = {"ours": take, "floor": partial(orjson.loads, body), "rfc8785 + hmac": take_elsewhere}
-    samples = in_turn(works, 5.0)
-    goals = [Goal("≤ 2.5 × orjson.loads", samples.ratio("ours", "floor"), 2.5)]
+    def judge_too() -> int:
+        return len(judge("batch", parse(body), verifier.check(headers, body), entry))
+
+    assert take() == judge_too() == 100
     mac = floor_of(bytes(len(body) // 100))
-    alone = in_turn({"macs": lambda: [mac() for _ in range(100)], "loads": partial(orjson.loads, body)}, 1.0)
-    macs = alone.ratio("macs", "loads")
-    note = f"{len(body):,} bytes; the 100 SHA-256 and MACs alone are {macs:.1f} × orjson.loads"
-    yield row_of("batch of 100 events, judged", samples, "orjson.loads", goals, note)
+    works = {
+        "ours": take,
+        "floor": partial(orjson.loads, body),
+        "rfc8785 + hmac": take_elsewhere,
+        "the rules of events too": judge_too,
+        "101 digests and MACs alone": lambda: ([mac() for _ in range(100)], sha256(body).digest()),
+    }
+    note = f"{len(body):,} bytes"
+    return Comparison("batch of 100 events", works, "orjson.loads", at_most(2.5, "orjson.loads"), note, 5.0)
+
+
+def comparisons() -> Iterator[Comparison]:
+    """Give what is compared."""
+    yield from _check()
+    yield _verify()
+    yield _batch()
+    yield _sign()
 
 
 def rows() -> Iterator[Row]:
     """Measure the rows of this file."""
-    yield from _check()
-    yield from _verify()
-    yield from _batch()
-    yield from _sign()
+    return (compared.row() for compared in comparisons())

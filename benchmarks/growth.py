@@ -19,7 +19,7 @@ from .measure import in_turn
 from .memory_rows import claim_times
 
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000)
-API_KEYS = (1, 100, 10_000, 100_000)
+API_KEYS = (1, 100, 10_000, 1_000_000)
 NONCES = (1_000, 10_000, 100_000, 1_000_000)
 
 Curve = dict[str, Any]

@@ -49,6 +49,11 @@ class Samples:
         return median(a / b for a, b in zip(self.seconds[name], self.seconds[other], strict=True))
 
 
+def at_most(limit: float, floor: str) -> Callable[[Samples], list[Goal]]:
+    """Give the goal that ours takes at the most so many times the floor."""
+    return lambda samples: [Goal(f"≤ {limit:g} × {floor}", samples.ratio("ours", "floor"), limit)]
+
+
 def in_turn(works: Mapping[str, Call | Work], seconds: float = 2.0) -> Samples:
     """Time some works in turn, for about that long, 9 rounds at the least."""
     timers = {}
@@ -129,6 +134,32 @@ class Row:
         """Give the row as JSON has it."""
         goals = [{"text": goal.text, "value": goal.value, "reached": goal.reached} for goal in self.goals]
         return {**vars(self), "goals": goals}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Works that are timed in turn, and what has to hold between them.
+
+    Attributes:
+        work: what is done; names the row from run to run.
+        works: ``ours``, ``floor``, and every other name a peer.
+        floor: what the floor is.
+        goals: gives the goals of what was timed.
+        note: what a reader has to know beside it.
+        seconds: that timing takes, about.
+    """
+
+    work: str
+    works: Mapping[str, Call | Work]
+    floor: str
+    goals: Callable[[Samples], list[Goal]]
+    note: str = ""
+    seconds: float = 3.0
+
+    def row(self) -> Row:
+        """Time them."""
+        samples = in_turn(self.works, self.seconds)
+        return row_of(self.work, samples, self.floor, self.goals(samples), self.note)
 
 
 def row_of(work: str, samples: Samples, floor_name: str, goals: list[Goal], note: str = "") -> Row:

@@ -18,8 +18,8 @@ from rp_signing.replay import Window
 from .measure import Goal, Row, Samples, row_of
 
 START = 1_800_000_000
-LARGE = int(os.environ.get("RP_BENCH_NONCES", "1000000"))
-"""Live nonces of the large store; 10,000,000 as the issue has it takes some minutes and GB."""
+LARGE = int(os.environ.get("RP_BENCH_NONCES", "10000000"))
+"""Live nonces of the large store; ten million of them and what they are compared with take 3 GB."""
 
 _RATES = [round(1000 * 2 ** (step / 4)) for step in range(13)]
 """Nonces a second, evenly over three doublings of a set."""

@@ -13,7 +13,7 @@ from ..signing import event_mac, match_event, usable_secrets
 from ..wire import SIGNATURE_MEMBER
 from .store import ReceivedEvent
 
-__all__ = ["judge"]
+__all__ = ["judge", "verified"]
 
 
 def judge(route: str, payload: Any, claim: Claim | None, entry: ApiKey) -> list[ReceivedEvent]:
@@ -39,7 +39,7 @@ def judge(route: str, payload: Any, claim: Claim | None, entry: ApiKey) -> list[
         if index in broken:
             continue
         try:
-            received.append(_unsigned(event) if claim is None else _signed(event, entry, secrets))
+            received.append(_unsigned(event) if claim is None else verified(event, entry, secrets))
         except VerificationError as error:
             faults.append(EventFault(index, error.reason, error.pointer or "", error.detail))
     if faults:
@@ -47,11 +47,23 @@ def judge(route: str, payload: Any, claim: Claim | None, entry: ApiKey) -> list[
     return received
 
 
-def _signed(event: dict[str, Any], entry: ApiKey, secrets: list[Secret]) -> ReceivedEvent:
+def verified(event: dict[str, Any], entry: ApiKey, secrets: list[Secret]) -> ReceivedEvent:
+    """Verify one event that keeps the rules, and give it as it is stored (SPEC §6.2).
+
+    Args:
+        event: as parsed, with its ``integrity_signature``; it is not changed.
+        entry: what is known of the request's api key.
+        secrets: those that may have signed it, the likeliest first.
+
+    Raises:
+        VerificationError: ``event_signature_missing``, ``event_signature_mismatch``.
+    """
     mac = event_mac(event)
-    covered = canonicalize({name: value for name, value in event.items() if name != SIGNATURE_MEMBER})
+    unsigned = event.copy()
+    signature = unsigned.pop(SIGNATURE_MEMBER)
+    covered = canonicalize(unsigned)
     key_id = match_event(covered, mac, entry, secrets)
-    return ReceivedEvent(event["messageId"], event["type"], covered.decode(), event[SIGNATURE_MEMBER], key_id)
+    return ReceivedEvent(event["messageId"], event["type"], covered.decode(), signature, key_id)
 
 
 def _unsigned(event: dict[str, Any]) -> ReceivedEvent:
