@@ -1,7 +1,7 @@
-"""Each comparison of calls for pytest-benchmark: ``pytest benchmarks``, a group a row, ours beside its floor and its peers.
+"""Each comparison for pytest-benchmark, ``pytest benchmarks``: a group a row, ours beside its floor and its peers.
 
-For looking closer at one of them, as in ``pytest benchmarks -k sign --benchmark-histogram``. The ratios of the table are
-made by ``python -m benchmarks``, which times ours and the others in turn, so that a busy machine slows all of them alike.
+For looking closer at one of them, as in ``pytest benchmarks -k sign --benchmark-histogram``. The ratios of the table
+are made by ``python -m benchmarks``, which times all in turn, so that a busy machine slows them alike.
 """
 
 from __future__ import annotations

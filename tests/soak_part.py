@@ -32,7 +32,7 @@ class Part:
         name: for `make soak PART=name`.
         promise: one line.
         full: tries at full length.
-        short: tries in `make test`.
+        short: tries in `make test`; 0: too few would say nothing, and tests of its own run it.
         run: takes the number of tries and `Advance`; gives the rows.
         unit: what is counted.
     """
