@@ -14,6 +14,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
@@ -205,6 +206,13 @@ def execute(url: str, *statements: str) -> list[Any]:
         for statement in statements:
             cursor = connection.execute(statement.encode())
         return cursor.fetchall() if cursor.description else []
+
+
+def until_it_is(url: str, question: str, answer: list[Any]) -> None:
+    """Ask the database of a URL until the answer is this one."""
+    until = time.monotonic() + PATIENCE
+    while execute(url, question) != answer:
+        assert time.monotonic() < until
 
 
 def _nobody() -> tuple[int, int] | None:

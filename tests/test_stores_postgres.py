@@ -19,6 +19,7 @@ from postgres_server import PATIENCE, execute, postgres_store, shared_server
 from rp_signing import Claim, Reason
 from rp_signing.replay import Window
 from rp_signing.stores import postgres_claim
+from rp_signing.stores.findings import NO_RECORD
 from rp_signing.stores.postgres import PostgresNonceStore, connect
 
 WIDE = Window(100_000, 60)
@@ -186,6 +187,20 @@ def test_refusals_cost_no_connection(url: str) -> None:
     store.claim(claim(nonce="m" * 22), Clock())
     assert store._pool.get_stats()["connections_num"] == 1
     store.close()
+
+
+@pytest.mark.parametrize("emptied", ["rp_nonce", "rp_forgotten", "rp_nonce, rp_forgotten", "rp_forgotten CASCADE"])
+def test_a_truncated_table_forgets_nothing_in_silence(url: str, store: PostgresNonceStore, emptied: str) -> None:
+    """R9, WIN-6: TRUNCATE, by whoever wants room, makes every store refuse until one is opened, which is born then."""
+    now = int(time.time())
+    store.claim(claim(now), Clock(now))
+    execute(url, f"TRUNCATE {emptied}")
+    assert reason(store.claim, claim(now), Clock(now)) == Reason.REPLAY_STORE_UNAVAILABLE
+    assert NO_RECORD in store.doctor()
+    again = postgres_store(url, born=None)
+    for one in (store, again):
+        assert reason(one.claim, claim(now), Clock(now)) == Reason.SIGNED_BEFORE_START
+    again.close()
 
 
 def test_stores_are_made_at_once(url: str) -> None:

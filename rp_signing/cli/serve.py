@@ -77,7 +77,7 @@ def serve(
         raise click.UsageError(str(error)) from None
     _warn_of_unsigned(keyring)
     if workers == 1:
-        _work(keys, keyring, place, lambda app: Server(app, host, port).run())
+        _work(keys, keyring, Stores(place), lambda app: Server(app, host, port).run())
         return
     if not hasattr(os, "fork"):
         raise click.UsageError("--workers needs an operating system that can fork")
@@ -88,14 +88,15 @@ def serve(
         raise click.UsageError(f"{host}:{port}: {error.strerror}") from None
 
     def work() -> None:
-        _work(keys, load_keyring(keys), place, lambda app: Server(app).run(sockets=[listener]))
+        # One that replaces another while the database is away must not die before it is back.
+        stores = Stores(place, patient=True)
+        _work(keys, load_keyring(keys), stores, lambda app: Server(app).run(sockets=[listener]))
 
     sys.exit(Workers(workers, work).run())
 
 
-def _work(keys: Path, keyring: Keyring, place: Place, run: Callable[[Ingest], object]) -> None:
+def _work(keys: Path, keyring: Keyring, stores: Stores, run: Callable[[Ingest], object]) -> None:
     """Serve in this process, until it is told to stop."""
-    stores = Stores(place)
     try:
         app = Ingest(keyring, stores.events, nonces=stores.nonces)
         # Uvicorn sends itself what it heard once more when it has drained: then the stores are still to be closed.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import click
 
@@ -21,6 +20,7 @@ DATABASE = "events.db"
 _POSTGRES = ("postgresql", "postgres")
 _REDIS = ("redis", "rediss", "unix")
 _SECONDS = 4.0
+_PERCENT = "a password is written with % / @ : ? # as %25 %2F %40 %3A %3F %23"
 
 data_option = click.option(
     "--data",
@@ -59,11 +59,11 @@ class Place(NamedTuple):
         """
         if self.data is None and self.events_url is None:
             raise click.UsageError("say where events are kept: --data DIR, or --events postgresql://…")
-        if self.events_url is not None and urlsplit(self.events_url).scheme not in _POSTGRES:
+        if self.events_url is not None and _scheme(self.events_url) not in _POSTGRES:
             raise click.UsageError("--events takes postgresql://…; for SQLite leave it out and give --data DIR")
         if self.nonces_url is None:
             return
-        scheme = urlsplit(self.nonces_url).scheme
+        scheme = _scheme(self.nonces_url)
         if scheme not in ("memory", *_REDIS, *_POSTGRES):
             raise click.UsageError("--nonces takes redis://…, rediss://…, unix://…, postgresql://… or memory://")
         if scheme == "memory" and workers > 1:
@@ -78,20 +78,19 @@ class Stores:
 
     Args:
         place: where they are.
+        patient: wait for a PostgreSQL that is away as long as a claim does; else say at once why it cannot be asked.
 
     Raises:
         click.UsageError: one cannot be opened, or its extra is missing.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, *, patient: bool = False) -> None:
         self._closing = ExitStack()
+        self._patient = patient
         try:
             self.events = self._open_events(place)
             self.nonces = self._open_nonces(place)
-        except (OSError, ValueError, StoreError) as error:
-            self.close()
-            raise click.UsageError(str(error)) from None
-        except ModuleNotFoundError as error:
+        except (OSError, ValueError, StoreError, ImportError) as error:
             self.close()
             raise click.UsageError(str(error)) from None
 
@@ -100,7 +99,7 @@ class Stores:
         self._closing.close()
 
     def _open_events(self, place: Place) -> EventStore:
-        store = open_events(place.data, place.events_url)
+        store = open_events(place.data, place.events_url, patient=self._patient)
         self._closing.callback(store.close)
         return store
 
@@ -110,7 +109,7 @@ class Stores:
         if url is None or url == place.events_url:
             return None
         born = 0 if place.first_start else None
-        scheme = urlsplit(url).scheme
+        scheme = _scheme(url)
         if scheme == "memory":
             return MemoryNonceStore(born=born)
         return self._redis(url, born) if scheme in _REDIS else self._postgres(url, born)
@@ -127,29 +126,59 @@ class Stores:
     def _postgres(self, url: str, born: float | None) -> NonceStore:
         from ..stores.postgres import PostgresNonceStore, connect
 
+        if not self._patient:
+            _reach_postgres(url)
         pool = connect(url)
         self._closing.callback(pool.close)
         return PostgresNonceStore(pool, born=born)
+
+
+def _scheme(url: str) -> str:
+    """Give what stands before ``://``; `urlsplit` raises at some of what people write."""
+    return url.partition("://")[0].lower()
 
 
 def _redis_client(url: str) -> Any:
     """Give a client for a server that stands alone, or for the cluster that it is part of."""
     import redis
 
-    client = redis.Redis.from_url(url, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS)
+    options: dict[str, Any] = {"socket_timeout": _SECONDS, "socket_connect_timeout": _SECONDS}
     try:
-        clustered = client.info("cluster").get("cluster_enabled")
-        if not clustered:
+        client = redis.Redis.from_url(url, **options)
+        if not client.info("cluster").get("cluster_enabled"):
             return client
         client.close()
-        return redis.RedisCluster.from_url(url, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS)
+        return redis.RedisCluster.from_url(url, **options)
     except redis.RedisError as error:
-        client.close()
         raise StoreError(f"Redis cannot be asked: {type(error).__name__}: {error}") from None
+    except (ValueError, TypeError):  # what these say can be a part of the password
+        raise StoreError(f"--nonces is no URL that redis-py reads; {_PERCENT}") from None
 
 
-def open_events(data: Path | None, url: str | None) -> EventStore:
-    """Open the event store alone.
+def _reach_postgres(url: str) -> None:
+    """Connect once: a pool alone would try for ten seconds, and not say why it cannot.
+
+    Raises:
+        StoreError: the database cannot be reached, and why.
+    """
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.Error:  # what it says can be a part of the password
+        parts = {"port": url}
+    # The rest of a password that was not escaped ends up in one of these.
+    if "@" in str(parts.get("host", "")) or set(str(parts.get("port", ""))) - set("0123456789,"):
+        raise StoreError(f"this is no URL that PostgreSQL reads; {_PERCENT}")
+    try:
+        psycopg.connect(url, connect_timeout=int(_SECONDS)).close()
+    except psycopg.Error as error:
+        raise StoreError(f"PostgreSQL cannot be asked: {str(error).splitlines()[0]}") from None
+
+
+def open_events(data: Path | None, url: str | None, *, patient: bool = False) -> EventStore:
+    """Open the event store alone; `patient` as in `Stores`.
 
     Raises:
         OSError, StoreError, ModuleNotFoundError: it cannot be opened, or its extra is missing.
@@ -157,6 +186,8 @@ def open_events(data: Path | None, url: str | None) -> EventStore:
     if url is not None:
         from ..ingest.postgres import PostgresEventStore
 
+        if not patient:
+            _reach_postgres(url)
         return PostgresEventStore(url)
     assert data is not None  # noqa: S101 - `Place.judge` has seen to it
     data.mkdir(parents=True, exist_ok=True)

@@ -34,8 +34,8 @@ class PostgresNonceStore:
     bytes can be sent again. Where the answer to the COMMIT itself is lost nobody knows; the request is refused, and
     the store that it was sent to takes the same bytes when they come again; another one may say ``replayed``.
 
-    A table that is gone under a running store makes it refuse, ``replay_store_unavailable``; the next store that is
-    opened makes it anew, and is born then. Emptying ``rp_nonce`` by hand is forgetting: empty all three tables.
+    A table that is gone or truncated under a running store makes it refuse, ``replay_store_unavailable``; the next
+    store that is opened makes it anew, and is born then. ``DELETE FROM rp_nonce`` by hand is forgetting: truncate it.
 
     Args:
         pool: of psycopg 3, open, without ``check=``; see `connect`. Whoever made it closes it. A pooler that keeps no

@@ -28,6 +28,19 @@ CREATE TABLE IF NOT EXISTS rp_forgotten (
 CREATE TABLE IF NOT EXISTS rp_nonce_store (
     id smallint NOT NULL PRIMARY KEY CHECK (id = 1), born bigint NOT NULL)
 """,
+    # Who empties a table to make room lets nonces be forgotten that could come again: the store has to be born anew.
+    """
+CREATE OR REPLACE FUNCTION rp_nonces_emptied() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN EXECUTE format('DELETE FROM %I.rp_nonce_store', TG_TABLE_SCHEMA); RETURN NULL; END $$
+""",
+    *(
+        statement.format(table=table)
+        for table in ("rp_nonce", "rp_forgotten")
+        for statement in (
+            "DROP TRIGGER IF EXISTS rp_emptied ON {table}",
+            "CREATE TRIGGER rp_emptied AFTER TRUNCATE ON {table} EXECUTE FUNCTION rp_nonces_emptied()",
+        )
+    ),
 )
 # Read from the catalog itself: what to_regclass knows may be older than the lock that was waited for.
 _THERE = """

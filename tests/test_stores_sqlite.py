@@ -1,0 +1,79 @@
+"""What stores in a SQLite file do when the file is taken away under them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from event_store_kinds import claim_of, event, received
+from parties import Clock, reason, refusal
+from test_stores_postgres import claim
+
+from rp_signing import Reason, StoreError
+from rp_signing.ingest.sqlite import SQLiteEventStore
+from rp_signing.ingest.store import Stored
+from rp_signing.stores.sqlite import SQLiteNonceStore
+
+
+def removed(path: Path) -> None:
+    """Remove a file."""
+    path.unlink()
+
+
+def replaced(path: Path) -> None:
+    """Put another file in its place."""
+    other = path.with_name("other.db")
+    SQLiteNonceStore(other).close()
+    other.replace(path)
+
+
+def unreachable(path: Path) -> None:
+    """Move the folder away, as a file system does that is unmounted."""
+    path.parent.rename(path.parent.with_name("elsewhere"))
+
+
+TAKEN_AWAY = pytest.mark.parametrize("take", [removed, replaced, unreachable])
+
+
+@TAKEN_AWAY
+def test_a_file_without_a_name_takes_no_nonces(tmp_path: Path, take: Callable[[Path], None]) -> None:
+    """R9, WIN-9: other processes share another file by now, and would take every nonce once more."""
+    path = tmp_path / "folder" / "nonces.db"
+    path.parent.mkdir()
+    store = SQLiteNonceStore(path, born=0)
+    token = store.claim(claim(), Clock())
+    take(path)
+    error = refusal(store.claim, claim(nonce="m" * 22), Clock())
+    assert (error.reason, "removed or replaced" in error.detail) == (Reason.REPLAY_STORE_UNAVAILABLE, True)
+    with pytest.raises(StoreError, match="removed or replaced"):
+        store.release(claim(), token)
+    store.close()
+
+
+@TAKEN_AWAY
+def test_a_file_without_a_name_takes_no_events(tmp_path: Path, take: Callable[[Path], None]) -> None:
+    """EVT-5: what is written there is gone with the process, so that it is never acknowledged."""
+    path = tmp_path / "folder" / "events.db"
+    path.parent.mkdir()
+    store = SQLiteEventStore(path, Clock())
+    assert store.store(received(1), [event("m-1")]) == Stored(1, 0)
+    take(path)
+    for number, signed in enumerate((None, claim_of("a", Clock()))):
+        told = refusal(store.store, received(number, signed), [event(f"n-{number}")])
+        assert told.reason == Reason.EVENT_STORE_UNAVAILABLE
+    store.close()
+
+
+def test_another_path_to_the_same_file_is_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A symbolic link, and a path relative to a folder that the process has left, lead to it."""
+    path = tmp_path / "nonces.db"
+    SQLiteNonceStore(path, born=0).close()
+    (tmp_path / "link.db").symlink_to(path)
+    monkeypatch.chdir(tmp_path)
+    stores = [SQLiteNonceStore(name) for name in (path, "link.db", "nonces.db")]
+    monkeypatch.chdir("/")
+    stores[0].claim(claim(), Clock())
+    assert [reason(store.claim, claim(), Clock()) for store in stores[1:]] == [Reason.REPLAYED] * 2
+    for store in stores:
+        store.close()
