@@ -1,12 +1,15 @@
 """The long proofs: every part runs alone, a finished part is kept, and the table comes at the end.
 
-`make soak` runs what has no result yet, `make soak PART=name` one part anew. `--list` says what there is.
+`make soak` runs what has no result yet, `make soak PART=name` one part anew. `--list` says what there is. When the
+last part is done, all of them are written to ``docs/proof.json``.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import platform
 import sys
 import time
 from importlib import import_module
@@ -21,11 +24,13 @@ from soak_part import Part, Row
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "build" / "soak.json"
+PROOF = ROOT / "docs" / "proof.json"
 PARTS: list[Part] = [
     part
     for file in sorted(Path(__file__).parent.glob("soak_*.py"))
     for part in getattr(import_module(file.stem), "PARTS", [])
 ]
+VERDICTS = {True: "[green]held[/]", False: "[bold red]BROKEN[/]", None: "[yellow]not tried[/]"}
 
 
 def run(part: Part, tries: int, progress: Progress) -> dict[str, Any]:
@@ -50,11 +55,11 @@ def show(kept: dict[str, Any], console: Console) -> bool:
         table.add_column(heading, overflow="fold", no_wrap=heading == "")
     for name, part in kept.items():
         for number, row in enumerate(Row(**row) for row in part["rows"]):
-            verdict = "[green]held[/]" if row.held else "[bold red]BROKEN[/]"
+            verdict = VERDICTS[row.held]
             title = f"{name}\n[dim]{part['seconds']:,.0f} s[/]" if not number else ""
             table.add_row(title, row.work, row.wanted, row.seen, verdict, end_section=number == len(part["rows"]) - 1)
     console.print(table)
-    return all(row["held"] for part in kept.values() for row in part["rows"])
+    return all(row["held"] is not False for part in kept.values() for row in part["rows"])
 
 
 def state_of_the_code() -> str:
@@ -76,6 +81,14 @@ def keep(parts: dict[str, Any]) -> None:
     KEPT.parent.mkdir(exist_ok=True)
     document = {"code": state_of_the_code(), "parts": parts}
     KEPT.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def prove(parts: dict[str, Any]) -> None:
+    """Write what all parts at full length gave, for the docs."""
+    machine = f"CPython {platform.python_version()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}"
+    document = {"machine": machine, "parts": dict(sorted(parts.items()))}
+    PROOF.parent.mkdir(exist_ok=True)
+    PROOF.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 @click.command()
@@ -103,6 +116,8 @@ def main(names: tuple[str, ...], tries: int | None, listed: bool) -> None:
     except KeyboardInterrupt:
         console.print("interrupted; the finished parts are kept")
         sys.exit(130)
+    if chosen and all(part.name in kept for part in PARTS) and not tries:
+        prove(kept)
     sys.exit(0 if show({name: kept[name] for name in (names or kept)}, console) else 1)
 
 

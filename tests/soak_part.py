@@ -15,13 +15,13 @@ class Row(NamedTuple):
         work: what was tried, with its number.
         wanted: what has to come out, for people.
         seen: what came out, for people.
-        held: whether it did.
+        held: whether it did; None where it could not be tried here.
     """
 
     work: str
     wanted: str
     seen: str
-    held: bool
+    held: bool | None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ def test_a_part_of_the_soak_holds(part: Part) -> None:
     """Each row of each part holds at a short length, and the part tells of every try."""
     told: list[int] = []
     rows = part.run(part.short, told.append)
-    assert [f"{row.work}: wanted {row.wanted}, seen {row.seen}" for row in rows if not row.held] == []
+    assert [f"{row.work}: wanted {row.wanted}, seen {row.seen}" for row in rows if row.held is False] == []
     assert rows
     assert sum(told) == part.short
 
