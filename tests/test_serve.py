@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,8 @@ from pathlib import Path
 import pytest
 from served import ask
 from serving_process import COMMAND, Served, request, serving_process, started, write_keys
+
+from rp_signing.cli.serve import listen
 
 NEW = "a-newer-secret-of-the-same-api-key-00001"
 
@@ -138,3 +141,13 @@ def test_nonces_in_memory_apart_from_the_events(folder: Path) -> None:
     with serving_process(folder, "--data", "data", "--nonces", "memory://", "--first-start") as served:
         body, headers = request("m-1")
         assert [ask(f"{served.url}/v1/track", body, headers).status for _ in range(2)] == [202, 409]
+
+
+def test_answers_on_a_kept_connection_are_not_held_back() -> None:
+    """What workers share a port by sends at once: an answer of two pieces must not wait for an acknowledgement."""
+    with listen("127.0.0.1", 0) as listener:
+        assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        with socket.create_connection(listener.getsockname()):
+            accepted, _ = listener.accept()
+            with accepted:
+                assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -13,10 +13,12 @@ from typing import Any
 
 import click
 import uvicorn
+from rich.console import Console
 
 from ..ingest.app import Ingest
 from ..keyfile import load_keyring
 from ..keys import Keyring
+from .dev import LOOPBACK, Shown, say_where, throw_away_keys
 from .stores import Place, Stores, data_option, events_option
 from .workers import Workers, listen_to_signals
 
@@ -27,10 +29,9 @@ _LOG = logging.getLogger("rp_signing.ingest")
 @click.command()
 @click.option(
     "--keys",
-    required=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="F",
-    help="The keys file (SPEC §8); read again on SIGHUP.",
+    help="The keys file (SPEC §8); read again on SIGHUP. With --dev it may be left out.",
 )
 @data_option
 @events_option
@@ -57,8 +58,13 @@ _LOG = logging.getLogger("rp_signing.ingest")
     help="State that nothing was accepted before, so that a new store of --nonces need not wait a minute. Nonces in one"
     " database with the events need no such word.",
 )
+@click.option(
+    "--dev",
+    is_flag=True,
+    help="For trying a sender out: keys to throw away, and each request shown with its verdict and what explains it.",
+)
 def serve(
-    keys: Path,
+    keys: Path | None,
     data: Path | None,
     events_url: str | None,
     nonces_url: str | None,
@@ -66,9 +72,18 @@ def serve(
     port: int,
     workers: int,
     first_start: bool,
+    dev: bool,
 ) -> None:
     """Run the ingest endpoint: POST /v1/track, /v1/identify, /v1/group, /v1/batch."""
     _log_to_standard_error()
+    console = Console(stderr=True)
+    if dev:
+        _judge_dev(host, workers)
+        if keys is None:
+            keys, made = throw_away_keys(console)
+            data = data or made
+    if keys is None:
+        raise click.UsageError("Missing option '--keys'; --dev makes keys to try things out with.")
     place = Place(data, events_url, nonces_url, first_start)
     place.judge(workers)
     try:
@@ -77,13 +92,14 @@ def serve(
         raise click.UsageError(str(error)) from None
     _warn_of_unsigned(keyring)
     if workers == 1:
-        _work(keys, keyring, Stores(place), lambda app: Server(app, host, port).run())
+        run = _showing(console, host, port) if dev else lambda app: Server(app, host, port).run()
+        _work(keys, keyring, Stores(place), run)
         return
     if not hasattr(os, "fork"):
         raise click.UsageError("--workers needs an operating system that can fork")
     Stores(place).close()  # what is wrong with them is said once, here
     try:
-        listener = socket.create_server((host, port), family=_family(host), backlog=_BACKLOG)
+        listener = listen(host, port)
     except OSError as error:
         raise click.UsageError(f"{host}:{port}: {error.strerror}") from None
 
@@ -93,6 +109,21 @@ def serve(
         _work(keys, load_keyring(keys), stores, lambda app: Server(app).run(sockets=[listener]))
 
     sys.exit(Workers(workers, work).run())
+
+
+def _judge_dev(host: str, workers: int) -> None:
+    if host not in LOOPBACK:
+        raise click.UsageError("--dev shows what a stranger may not know, and listens on this machine alone")
+    if workers > 1:
+        raise click.UsageError("--dev has one process: leave --workers out")
+
+
+def _showing(console: Console, host: str, port: int) -> Callable[[Ingest], object]:
+    def run(app: Ingest) -> None:
+        server = Server(Shown(app, console), host, port, lambda: say_where(console, server.url))
+        server.run()
+
+    return run
 
 
 def _work(keys: Path, keyring: Keyring, stores: Stores, run: Callable[[Ingest], object]) -> None:
@@ -110,8 +141,17 @@ def _work(keys: Path, keyring: Keyring, stores: Stores, run: Callable[[Ingest], 
         stores.close()
 
 
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
+def listen(host: str, port: int) -> socket.socket:
+    """Listen, for processes that share the port.
+
+    Raises:
+        OSError: the address is taken, or none of this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    # asyncio sets it for listeners of its own alone; without it every answer but a connection's first waits 40 ms.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def _log_to_standard_error() -> None:
@@ -133,7 +173,7 @@ class Server(uvicorn.Server):
 
     def __init__(
         self,
-        app: Ingest,
+        app: Ingest | Shown,
         host: str = "127.0.0.1",
         port: int = 0,
         on_start: Callable[[], object] = lambda: None,

@@ -7,6 +7,7 @@ except ImportError as error:
     raise ImportError(f'{error}; the client needs its extra: pip install "rp-signing[client]"') from None
 
 from ..events import Group, Identify, Track
+from .batches import split
 from .client import AsyncRetainPixel, RetainPixel
 from .errors import (
     BodyAltered,
@@ -20,7 +21,7 @@ from .errors import (
     SignatureRemoved,
     WrongSecret,
 )
-from .prepare import Prepared
+from .prepare import Event, Prepared
 from .reply import Receipt
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "BodyAltered",
     "ClientUnusable",
     "ClockSkew",
+    "Event",
     "Group",
     "Identify",
     "IngestUnavailable",
@@ -41,4 +43,5 @@ __all__ = [
     "SignatureRemoved",
     "Track",
     "WrongSecret",
+    "split",
 ]

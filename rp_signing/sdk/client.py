@@ -6,27 +6,24 @@ Each call has been sent, and answered, when it returns. Nothing is queued, retri
 from __future__ import annotations
 
 import asyncio
+import os
+import ssl
 import time
-from collections.abc import Callable, Iterable
-from typing import Self, Unpack
+from collections.abc import Iterable
+from typing import Any, Self, Unpack
 
 import httpx2
 
-from ..keys import Secret
-from .credentials import LEFT_OUT, LeftOut
 from .deadline import Deadline, hold_deadlines
 from .errors import ClientUnusable, NotDelivered
 from .prepare import Event, Members, Outgoing, Prepared
 from .reply import MAX_REPLY, Receipt, Reply
-from .sender import Sender
+from .sender import TIMEOUT, Sender, Settings
 
 __all__ = ["CONNECT_TIMEOUT", "TIMEOUT", "AsyncRetainPixel", "RetainPixel"]
 
 CONNECT_TIMEOUT = 5.0
 """Seconds to connect."""
-
-TIMEOUT = 15.0
-"""Seconds in all, from the call to the last byte of the answer."""
 
 # The answer is read as it comes: compressed, a small one could be of any size.
 _ASKED = {"accept": "application/json", "accept-encoding": "identity", "user-agent": "rp-signing"}
@@ -50,6 +47,8 @@ class RetainPixel(Sender):
         timeout: seconds that a call may take in all; 5 of them to connect.
         http_client: an ``httpx2.Client`` to send with; whoever made it closes it.
         transport: an ``httpx2.BaseTransport`` for the client that is made otherwise.
+        proxy: its URL, such as ``http://proxy.example:3128``; left out, what the environment says (HTTPS_PROXY).
+        verify: an `ssl.SSLContext`; False takes any certificate, so that anybody between reads along.
         clock: gives Unix seconds; `time.time` when None.
         nonce: gives a fresh nonce, 22 to 64 of ``A-Z a-z 0-9 _ -``; random when None.
 
@@ -60,21 +59,38 @@ class RetainPixel(Sender):
     def __init__(
         self,
         *,
-        api_key: str | LeftOut = LEFT_OUT,
-        secret: Secret | str | LeftOut = LEFT_OUT,
-        base_url: str | LeftOut = LEFT_OUT,
-        timeout: float = TIMEOUT,
         http_client: httpx2.Client | None = None,
         transport: httpx2.BaseTransport | None = None,
-        clock: Callable[[], float] | None = None,
-        nonce: Callable[[], str] | None = None,
+        **settings: Unpack[Settings],
     ) -> None:
-        super().__init__(api_key, secret, base_url, timeout, clock, nonce)
-        _check_http_client(http_client, httpx2.Client, transport)
-        self._http = http_client or httpx2.Client(transport=transport)
-        self._owned = http_client is None
-        if self._owned and transport is None:
-            hold_deadlines(self._http)
+        super().__init__(settings)
+        options = _options(settings, http_client, httpx2.Client, transport)
+        self._handed_in: httpx2.Client | None = http_client
+        if http_client is None and transport is not None:
+            self._handed_in = httpx2.Client(transport=transport)
+        self._closes = http_client is None
+        self._options = options
+        # By process: over the sockets that a fork shares, two processes would get each other's answers.
+        self._https: dict[int, httpx2.Client] = {}
+        if self._handed_in is None:
+            self._https[os.getpid()] = self._made()
+
+    def _made(self) -> httpx2.Client:
+        http = httpx2.Client(**self._options)
+        hold_deadlines(http)
+        return http
+
+    def _http(self, prepared: Prepared) -> httpx2.Client:
+        """Give the HTTP client of this process."""
+        process = os.getpid()
+        if process not in self._https:
+            if self._handed_in is not None and self._https:
+                text = "nothing was sent: http_client= or transport= was used before the fork; make a client a process"
+                raise ClientUnusable(text, prepared=prepared)
+            made = self._handed_in or self._made()
+            if self._https.setdefault(process, made) is not made:
+                made.close()
+        return self._https[process]
 
     def track(self, *, event: str, group_id: str | None = None, **members: Unpack[Members]) -> Receipt:
         """Send that somebody did something: `event`, 1 to 256 characters."""
@@ -101,16 +117,18 @@ class RetainPixel(Sender):
         Raises:
             NotDelivered: of the kind that names the cause.
         """
-        outgoing = self._outgoing(prepared, self._http.is_closed)
-        return self._receipt(outgoing, self._exchange(outgoing))
+        self._check(prepared)
+        http = self._http(prepared)
+        outgoing = self._outgoing(prepared, http)
+        return self._receipt(outgoing, self._exchange(http, outgoing))
 
-    def _exchange(self, outgoing: Outgoing) -> Reply | NotDelivered:
+    def _exchange(self, http: httpx2.Client, outgoing: Outgoing) -> Reply | NotDelivered:
         end = time.monotonic() + self._timeout
         rest = Deadline(self._timeout, end)
         connect = Deadline(min(CONNECT_TIMEOUT, self._timeout), end)
         status = None
         try:
-            with self._http.stream(
+            with http.stream(
                 "POST",
                 self._url(outgoing),
                 content=outgoing.body,
@@ -131,12 +149,15 @@ class RetainPixel(Sender):
                 return Reply(status, dict(response.headers), bytes(body))
         except Exception as error:
             return self._failed(outgoing, status, error)
+        except BaseException as error:
+            raise _bare(error) from None
 
     def close(self) -> None:
         """Close the connections, and nothing else: every call has been sent already."""
         self._closed = True
-        if self._owned:
-            self._http.close()
+        http = self._https.get(os.getpid(), self._handed_in)
+        if self._closes and http is not None:
+            http.close()
 
     def __enter__(self) -> Self:
         return self
@@ -151,19 +172,14 @@ class AsyncRetainPixel(Sender):
     def __init__(
         self,
         *,
-        api_key: str | LeftOut = LEFT_OUT,
-        secret: Secret | str | LeftOut = LEFT_OUT,
-        base_url: str | LeftOut = LEFT_OUT,
-        timeout: float = TIMEOUT,
         http_client: httpx2.AsyncClient | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
-        clock: Callable[[], float] | None = None,
-        nonce: Callable[[], str] | None = None,
+        **settings: Unpack[Settings],
     ) -> None:
-        super().__init__(api_key, secret, base_url, timeout, clock, nonce)
-        _check_http_client(http_client, httpx2.AsyncClient, transport)
-        self._http = http_client or httpx2.AsyncClient(transport=transport)
-        self._owned = http_client is None
+        super().__init__(settings)
+        options = _options(settings, http_client, httpx2.AsyncClient, transport)
+        self._http = http_client or httpx2.AsyncClient(transport=transport, **options)
+        self._closes = http_client is None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def track(self, *, event: str, group_id: str | None = None, **members: Unpack[Members]) -> Receipt:
@@ -186,12 +202,13 @@ class AsyncRetainPixel(Sender):
 
     async def send(self, prepared: Prepared) -> Receipt:
         """Send events again, signed anew: the same messageIds, so that none is stored twice. See `RetainPixel.send`."""
-        outgoing = self._outgoing(prepared, self._http.is_closed)
+        self._check(prepared)
         loop = asyncio.get_running_loop()
         self._loop = self._loop or loop
         if self._loop is not loop:
             text = "nothing was sent: the client made its connections on another event loop; make one client a loop"
             raise ClientUnusable(text, prepared=prepared)
+        outgoing = self._outgoing(prepared, self._http)
         return self._receipt(outgoing, await self._exchange(outgoing))
 
     async def _exchange(self, outgoing: Outgoing) -> Reply | NotDelivered:
@@ -218,11 +235,13 @@ class AsyncRetainPixel(Sender):
                 return Reply(status, dict(response.headers), bytes(body))
         except Exception as error:
             return self._failed(outgoing, status, error)
+        except BaseException as error:
+            raise _bare(error) from None
 
     async def aclose(self) -> None:
         """Close the connections, and nothing else: every call has been sent already."""
         self._closed = True
-        if self._owned:
+        if self._closes:
             await self._http.aclose()
 
     async def __aenter__(self) -> Self:
@@ -232,8 +251,34 @@ class AsyncRetainPixel(Sender):
         await self.aclose()
 
 
-def _check_http_client(given: object, kind: type, transport: object) -> None:
+def _options(settings: Settings, given: object, kind: type, transport: object) -> dict[str, Any]:
+    """Give what the HTTP client is to be made with."""
     if given is not None and not isinstance(given, kind):
         raise TypeError(f"http_client= must be an httpx2.{kind.__name__}, not {type(given).__name__}")
     if given is not None and transport is not None:
         raise ValueError("give http_client= or transport=, not both")
+    options: dict[str, Any] = {name: settings[name] for name in ("proxy", "verify") if name in settings}
+    for name in options:
+        if given is not None or transport is not None:
+            raise ValueError(
+                f"{name}= is for the connections of this client's own; give it to http_client= or transport="
+            )
+    if not isinstance(options.get("verify", True), (bool, ssl.SSLContext)):
+        raise TypeError(f"verify= must be a bool or an ssl.SSLContext, not {type(options['verify']).__name__}")
+    if "proxy" in options and not _sound(options["proxy"]):
+        # Without what was given: a proxy's URL may hold a password.
+        raise ValueError("proxy= must be like http://proxy.example:3128")
+    return options
+
+
+def _sound(proxy: Any) -> bool:
+    try:
+        return (proxy if isinstance(proxy, httpx2.Proxy) else httpx2.Proxy(proxy)).url.host != ""
+    except Exception:
+        return False
+
+
+def _bare(error: BaseException) -> BaseException:
+    """Take the HTTP client's frames off what ends a call from outside, ^C or a cancellation: they hold the api key."""
+    error.__context__ = None
+    return error.with_traceback(None)

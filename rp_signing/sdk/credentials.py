@@ -9,15 +9,14 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from enum import Enum
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
-from .. import wire
+from .. import grammar, wire
 from ..keys import ApiKey, Secret
-from ..signing import Signer, sign_event
+from ..signing import Signer, event_signing_input
 
-__all__ = ["LEFT_OUT", "Credentials", "Endpoint", "LeftOut"]
+__all__ = ["Credentials", "Endpoint", "take_credentials"]
 
 _LOG = logging.getLogger("rp_signing.sdk")
 
@@ -26,24 +25,12 @@ _SECRET = "RETAINPIXEL_HMAC_SECRET"  # noqa: S105 - the name of a variable
 _BASE_URL = "RETAINPIXEL_BASE_URL"
 
 
-class _Unset(Enum):
-    LEFT_OUT = "left out"
-
-    def __repr__(self) -> str:
-        return "LEFT_OUT"
-
-
-LeftOut = Literal[_Unset.LEFT_OUT]
-LEFT_OUT: LeftOut = _Unset.LEFT_OUT
-"""What an argument is that was not given. None is another thing: what a missing variable gives."""
-
-
 class Credentials:
     """The api key and, for a client that signs, the secret. Its repr shows ids alone.
 
     Args:
-        api_key: its text; left out, that of the environment variable RETAINPIXEL_API_KEY.
-        secret: a `Secret` or its text; left out, that of RETAINPIXEL_HMAC_SECRET; without that, nothing is signed.
+        api_key: its text.
+        secret: without one, nothing is signed.
         clock: gives Unix seconds; `time.time` when None.
         nonce: gives a fresh nonce; random when None.
 
@@ -52,34 +39,25 @@ class Credentials:
         key_id: of the secret, 16 hex digits; public. None for a client that does not sign.
 
     Raises:
-        ValueError, TypeError: one of them is missing, empty or breaks a rule of SPEC §8; the message names the
-            variable, and never holds the text.
+        ValueError: the api key breaks a rule of SPEC §8, or the secret is not of its kind, live or test.
     """
 
     __slots__ = ("_api_key", "_clock", "_secret", "_signer", "api_key_id", "key_id")
 
     def __init__(
         self,
-        api_key: str | LeftOut,
-        secret: Secret | str | LeftOut,
+        api_key: str,
+        secret: Secret | None,
         clock: Callable[[], float] | None,
         nonce: Callable[[], str] | None,
     ) -> None:
-        text, source = _argument("api_key", api_key, _API_KEY)
-        if text is None:
-            raise ValueError(f"there is no api key: give api_key=, or set the environment variable {_API_KEY}")
-        held, secret_source = _argument("secret", secret, _SECRET)
-        entry: ApiKey = _made(source, lambda: ApiKey(text))
-        self._secret: Secret | None = None
-        self._signer: Signer | None = None
-        if held is not None:
-            own = self._secret = held if isinstance(held, Secret) else _made(secret_source, lambda: Secret(held))
-            self._signer = _made(secret_source, lambda: Signer(api_key=text, secret=own, clock=clock, nonce=nonce))
-        self._api_key: str = text
+        self.api_key_id = ApiKey(api_key).api_key_id
+        self._api_key = api_key
+        self._secret = secret
         self._clock = clock
-        self.api_key_id = entry.api_key_id
-        self.key_id = None if self._secret is None else self._secret.key_id
-        if self._secret is None:
+        self._signer = None if secret is None else Signer(api_key=api_key, secret=secret, clock=clock, nonce=nonce)
+        self.key_id = None if secret is None else secret.key_id
+        if secret is None:
             _LOG.warning("api key %s: events are sent unsigned; set %s to sign them", self.api_key_id, _SECRET)
 
     @property
@@ -91,11 +69,19 @@ class Credentials:
         """Give Unix seconds."""
         return (self._clock or time.time)()
 
-    def sign_events(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Give each event with its ``integrity_signature``, or as it is where there is no secret."""
+    def event_signature(self, covered: bytes) -> str:
+        """Give the ``integrity_signature`` of an event (SPEC §5, INP-4).
+
+        Args:
+            covered: the canonical form of the event without that member, UTF-8.
+
+        Raises:
+            ValueError: this client does not sign.
+        """
         if self._secret is None:
-            return events
-        return [sign_event(event, api_key=self._api_key, secret=self._secret) for event in events]
+            raise ValueError("there is no secret to sign with")
+        signing_input = event_signing_input(covered, self.api_key_id, self._secret.key_id)
+        return grammar.spell_mac(self._secret.mac(signing_input))
 
     def headers(self, body: bytes) -> dict[str, str]:
         """Give the headers of one attempt to send a body: signed anew, or the api key alone (SPEC §4)."""
@@ -112,6 +98,32 @@ class Credentials:
         return f"api key {self.api_key_id}, " + (f"key {self.key_id}" if self.signs else "unsigned")
 
 
+def take_credentials(settings: dict[str, Any]) -> Credentials | ValueError | TypeError:
+    """Take ``api_key`` and ``secret`` out of a client's arguments, whatever comes of it.
+
+    What is wrong with them is given back and not raised: a traceback keeps the frames that it went through, and with
+    them the text of a secret that was refused. The message names the argument or variable, and never holds the text.
+
+    Args:
+        settings: the client's arguments; ``clock`` and ``nonce`` stay in there. An api key that is not there is that of
+            the environment variable RETAINPIXEL_API_KEY, a secret that of RETAINPIXEL_HMAC_SECRET.
+    """
+    given: dict[str, Any] = {name: settings.pop(name) for name in ("api_key", "secret") if name in settings}
+    source = ""
+    try:
+        text, source = _argument(given, "api_key", _API_KEY)
+        if text is None:
+            return ValueError(f"there is no api key: give api_key=, or set the environment variable {_API_KEY}")
+        ApiKey(text)
+        held, source = _argument(given, "secret", _SECRET)
+        secret = held if held is None or isinstance(held, Secret) else Secret(held)
+        return Credentials(text, secret, settings.get("clock"), settings.get("nonce"))
+    except _Refused as fault:
+        return ValueError(str(fault))
+    except (ValueError, TypeError) as fault:
+        return type(fault)(f"{source}: {fault}")
+
+
 class Endpoint(NamedTuple):
     """Where events go.
 
@@ -122,13 +134,13 @@ class Endpoint(NamedTuple):
     url: str
 
     @classmethod
-    def of(cls, base_url: str | LeftOut) -> Endpoint:
-        """Take the argument, or else the environment variable RETAINPIXEL_BASE_URL.
+    def of(cls, settings: dict[str, Any]) -> Self:
+        """Take the argument ``base_url``, or else the environment variable RETAINPIXEL_BASE_URL.
 
         Raises:
             ValueError, TypeError: there is none, or it is no base URL.
         """
-        text, source = _argument("base_url", base_url, _BASE_URL)
+        text, source = _argument(settings, "base_url", _BASE_URL)
         if text is None:
             raise ValueError(f"there is no base URL: give base_url=, or set the environment variable {_BASE_URL}")
         if not isinstance(text, str):
@@ -147,24 +159,20 @@ class Endpoint(NamedTuple):
         return cls(text.rstrip("/"))
 
 
-def _made(source: str, make: Callable[[], Any]) -> Any:
-    """Make something out of an argument's or variable's value, and name that when the value does not do."""
-    try:
-        return make()
-    except (ValueError, TypeError) as error:
-        raise type(error)(f"{source}: {error}") from None
+class _Refused(ValueError):
+    """Says itself which argument or variable it is about."""
 
 
-def _argument(name: str, value: Any, variable: str) -> tuple[Any, str]:
+def _argument(given: dict[str, Any], name: str, variable: str) -> tuple[Any, str]:
     """Give an argument, or else the variable's value or None; and which of the two it was, in words."""
-    if value is not LEFT_OUT:
+    if name in given:
+        value = given[name]
+        # None is what os.environ.get of a missing variable gives, and must never turn signing off.
         if value is None or value == "":
-            given = "None" if value is None else "empty"
-            raise ValueError(
-                f"{name}= is {given}: is the environment variable {variable} set? Leave it out to use that"
-            )
+            said = "None" if value is None else "empty"
+            raise _Refused(f"{name}= is {said}: is the environment variable {variable} set? Leave it out to use that")
         return value, f"{name}="
     found = os.environ.get(variable)
     if found == "":
-        raise ValueError(f"the environment variable {variable} is empty")
+        raise _Refused(f"the environment variable {variable} is empty")
     return found, variable

@@ -81,7 +81,7 @@ class IngestUnavailable(NotDelivered):
 
 
 class ClientUnusable(NotDelivered):
-    """The client is closed, or belongs to another event loop; nothing was sent."""
+    """The client is closed, or belongs to another event loop or process; nothing was sent. `flush` raises it too."""
 
 
 class RequestRefused(NotDelivered):
@@ -132,7 +132,7 @@ class WrongSecret(RequestRefused):
 
 
 class Replayed(RequestRefused):
-    """An earlier copy of this very request arrived before: something between sent it twice."""
+    """An earlier copy of this very request arrived: something between sent it twice. Most likely that one is stored."""
 
 
 class SignatureRemoved(RequestRefused):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Literal, TypedDict
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from .. import wire
 from ..canonical import DEFAULT_LIMIT, canonicalize, parse
@@ -15,8 +15,11 @@ from ..errors import CanonicalizationError, Reason
 from ..events import MAX_BATCH, WIRE_NAMES, EventFault, Group, Identify, Track, judge_events
 from .credentials import Credentials
 from .errors import PayloadRefused
+from .segment import KINDS, for_migrants
+from .values import Conversion, rfc3339
 
 __all__ = ["Event", "Members", "Outgoing", "Prepared", "prepare_batch", "prepare_one", "sign"]
+__all__ += ["judged", "listed", "refusal_of"]
 
 Event = dict[str, Any] | Track | Identify | Group
 """What `batch` takes: a dict with the names of the wire or of Python, or a model."""
@@ -25,23 +28,27 @@ Event = dict[str, Any] | Track | Identify | Group
 class Members(TypedDict, total=False):
     """What `track`, `identify` and `group` all take. None is the same as leaving it out.
 
+    Values may be Python's: `rp_signing.sdk.values` has the table of what is converted.
+
     Attributes:
         user_id: 1 to 256 characters; this or `anonymous_id` is required.
         anonymous_id: 1 to 256 characters.
         properties: any JSON object; so are `traits` and `context`.
-        timestamp: when it happened, RFC 3339 with ``Z`` or an offset; the time of the call when left out.
+        timestamp: when it happened, of any age: a datetime with a time zone, or RFC 3339 with ``Z`` or an offset; the
+            time of the call when left out.
         message_id: the event's own name, 1 to 128 of ``A-Z a-z 0-9 . _ : -``; a new UUID when left out.
     """
 
-    user_id: str | None
-    anonymous_id: str | None
+    user_id: str | UUID | None
+    anonymous_id: str | UUID | None
     properties: dict[str, Any] | None
     traits: dict[str, Any] | None
     context: dict[str, Any] | None
-    timestamp: str | None
-    message_id: str | None
+    timestamp: datetime | str | None
+    message_id: str | UUID | None
 
 
+_SPLIT = "split(events) gives batches that fit"
 _ARGUMENTS = ("event", "group_id", *Members.__annotations__)
 
 
@@ -103,10 +110,9 @@ def prepare_one(kind: Literal["track", "identify", "group"], members: dict[str, 
     """
     for name in members:
         if name not in _ARGUMENTS:
-            raise TypeError(
-                f"{kind}() takes no {name}=; it takes {', '.join(_ARGUMENTS)}, "
-                "and properties, traits and context hold what is yours"
-            )
+            cure = for_migrants(name)
+            known = f"it takes {', '.join(_ARGUMENTS)}, and properties, traits and context hold what is yours"
+            raise TypeError(f"{kind}() takes no {name}=: {cure}" if cure else f"{kind}() takes no {name}=; {known}")
     given = {name: value for name, value in members.items() if value is not None}
     return _prepare(kind, [{"type": kind, **given}], now)
 
@@ -118,17 +124,26 @@ def prepare_batch(events: Iterable[Event], now: float) -> Prepared:
         TypeError: this is no list of events.
         PayloadRefused: there is none, there are too many, or at least one breaks a rule.
     """
-    if isinstance(events, (str, bytes, dict, Track, Identify, Group)) or not isinstance(events, Iterable):
-        raise TypeError(f"batch() takes a list of events, not {type(events).__name__}")
-    listed = list(events)
-    if not listed:
+    given = listed("batch", events)
+    if not given:
         raise PayloadRefused(f"nothing was sent: the batch is empty; it holds 1 to {MAX_BATCH:,} events")
-    if len(listed) > MAX_BATCH:
+    if len(given) > MAX_BATCH:
         raise PayloadRefused(
-            f"nothing was sent: the batch has {len(listed):,} events, the limit is {MAX_BATCH:,}",
+            f"nothing was sent: the batch has {len(given):,} events, the limit is {MAX_BATCH:,}; {_SPLIT}",
             code=Reason.BATCH_TOO_LONG.public_code,
         )
-    return _prepare("batch", listed, now)
+    return _prepare("batch", given, now)
+
+
+def listed(call: str, events: Iterable[Event]) -> list[Event]:
+    """Give the events of a call as a list.
+
+    Raises:
+        TypeError: this is no list of events.
+    """
+    if isinstance(events, (str, bytes, dict, Track, Identify, Group)) or not isinstance(events, Iterable):
+        raise TypeError(f"{call}() takes a list of events, not {type(events).__name__}")
+    return list(events)
 
 
 def sign(prepared: Prepared, credentials: Credentials) -> Outgoing:
@@ -139,10 +154,13 @@ def sign(prepared: Prepared, credentials: Credentials) -> Outgoing:
     """
     body = prepared.body
     if credentials.signs:
-        events = credentials.sign_events(prepared.events)
+        events = prepared.events
+        for event in events:
+            covered = canonicalize(event) if prepared.route == "batch" else prepared.body
+            event[wire.SIGNATURE_MEMBER] = credentials.event_signature(covered)
         body = canonicalize({"batch": events} if prepared.route == "batch" else events[0])
     if len(body) > DEFAULT_LIMIT:
-        cure = "send it as several batches" if len(prepared.message_ids) > 1 else "make the event smaller"
+        cure = _SPLIT if len(prepared.message_ids) > 1 else "make the event smaller"
         raise PayloadRefused(
             f"nothing was sent: the body has {len(body):,} bytes, the limit is {DEFAULT_LIMIT:,}; {cure}",
             prepared=prepared,
@@ -152,23 +170,49 @@ def sign(prepared: Prepared, credentials: Credentials) -> Outgoing:
 
 
 def _prepare(route: str, given: list[Any], now: float) -> Prepared:
-    moment = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    events, texts = judged(route, given, now)
+    body = b'{"batch":[' + b",".join(texts) + b"]}" if route == "batch" else texts[0]
+    return Prepared(route, [event["messageId"] for event in events], body)
+
+
+def judged(route: str, given: list[Any], now: float) -> tuple[list[dict[str, Any]], list[bytes]]:
+    """Complete, convert and judge events; gives them, and the canonical form of each, UTF-8.
+
+    Args:
+        route: as in `Prepared`.
+        given: the events, however many.
+        now: Unix seconds.
+
+    Raises:
+        PayloadRefused: at least one event breaks a rule; each is named.
+    """
+    moment = rfc3339(datetime.fromtimestamp(now, UTC))
     faults: list[EventFault] = []
     events, texts = [], []
     for index, one in enumerate(given):
-        event = _complete(index, one, moment, faults)
+        event, text = _text(route, index, _complete(index, one, moment, faults), faults)
         events.append(event)
-        texts.append(_text(route, index, event, faults))
+        texts.append(text)
     # What was said of a value once is not said again.
     said = {(fault.index, fault.pointer) for fault in faults}
     faults += [fault for fault in judge_events(route, events) if (fault.index, fault.pointer) not in said]
     if faults:
         faults.sort(key=lambda fault: fault.index)
-        raise PayloadRefused(
-            "nothing was sent", errors=[fault.document() for fault in faults], code=faults[0].reason.public_code
-        )
-    body = b'{"batch":[' + b",".join(texts) + b"]}" if route == "batch" else texts[0]
-    return Prepared(route, [event["messageId"] for event in events], body)
+        raise refusal_of([_for_migrants(fault, events[fault.index]) for fault in faults])
+    return events, texts
+
+
+def refusal_of(faults: list[EventFault]) -> PayloadRefused:
+    """Give the error that names each fault."""
+    documents = [fault.document() for fault in faults]
+    return PayloadRefused("nothing was sent", errors=documents, code=faults[0].reason.public_code)
+
+
+def _for_migrants(fault: EventFault, event: Any) -> EventFault:
+    """Say what stands here for a member or a type of Segment."""
+    kind = event.get("type") if fault.pointer == "/type" else None
+    cure = KINDS.get(kind) if isinstance(kind, str) else for_migrants(fault.pointer.removeprefix("/"))
+    return fault._replace(detail=cure) if cure and fault.reason is Reason.EVENT_INVALID else fault
 
 
 def _complete(index: int, given: Any, moment: str, faults: list[EventFault]) -> Any:
@@ -190,17 +234,26 @@ def _complete(index: int, given: Any, moment: str, faults: list[EventFault]) -> 
     return event
 
 
-def _text(route: str, index: int, event: Any, faults: list[EventFault]) -> bytes:
-    """Give the event's canonical form, or note why there is none."""
+def _text(route: str, index: int, event: Any, faults: list[EventFault]) -> tuple[Any, bytes]:
+    """Give the event and its canonical form; where it has none, that of what Python's values are converted to."""
     try:
-        if route != "batch":
-            return canonicalize(event)
-        # Two levels down, as it will stand in the batch, so that it is not too deep only then.
-        return canonicalize([[event]])[2:-2]
+        return event, _canonical(route, event)
+    except CanonicalizationError:
+        conversion = Conversion()
+        event = conversion.of(event)
+    faults += [EventFault(index, Reason.VALUE_NOT_JSON, pointer, detail) for pointer, detail in conversion.faults]
+    try:
+        return event, _canonical(route, event)
     except CanonicalizationError as error:
         pointer = (error.pointer or "").removeprefix("/0/0" if route == "batch" else "")
-        faults.append(EventFault(index, error.reason, pointer, error.detail))
-        return b""
+        if (index, pointer) not in {(fault.index, fault.pointer) for fault in faults}:
+            faults.append(EventFault(index, error.reason, pointer, error.detail))
+        return event, b""
+
+
+def _canonical(route: str, event: Any) -> bytes:
+    # Two levels down, as it will stand in the batch, so that it is not too deep only then.
+    return canonicalize([[event]])[2:-2] if route == "batch" else canonicalize(event)
 
 
 def _fault(faults: list[EventFault], index: int, name: str, detail: str) -> None:

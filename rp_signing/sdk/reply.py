@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import floor
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..canonical import parse
 from ..errors import CanonicalizationError, Reason
@@ -58,7 +58,8 @@ class Receipt:
     skew: int
 
 
-class Reply(NamedTuple):
+@dataclass(frozen=True, slots=True, repr=False)
+class Reply:
     """An answer as it came. It may hold anything, so its repr does not show it.
 
     Attributes:
@@ -179,7 +180,9 @@ def _refusal_by_code(
         return WrongSecret(text, key_id=credentials.key_id, **known)
     if code == Reason.REPLAYED:
         return Replayed(
-            f"an earlier copy of this request has arrived: something between sent it twice; {said}", **known
+            f"an earlier copy of this request has arrived: something between sent it twice. Most likely that one is "
+            f"stored; send(error.prepared), signed anew, is safe and tells; {said}",
+            **known,
         )
     if code in _OF_PAYLOAD:
         return PayloadRefused(said, errors=_errors(document, credentials), **known)

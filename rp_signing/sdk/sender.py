@@ -3,51 +3,64 @@
 from __future__ import annotations
 
 import logging
+import ssl
 from collections.abc import Callable, Iterable
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn, TypedDict
+
+import httpx2
 
 from ..keys import Secret
-from .credentials import Credentials, Endpoint, LeftOut
+from .batches import split
+from .credentials import Endpoint, take_credentials
 from .errors import ClientUnusable, NotDelivered
 from .prepare import Event, Outgoing, Prepared, prepare_batch, prepare_one, sign
 from .reply import Receipt, Reply, cut_off, no_answer, read_reply
 
-__all__ = ["Sender"]
+__all__ = ["TIMEOUT", "Sender", "Settings"]
+
+TIMEOUT = 15.0
+"""Seconds in all, from the call to the last byte of the answer."""
 
 _MUCH_SKEW = 30
 _LOG = logging.getLogger("rp_signing.sdk")
+
+
+class Settings(TypedDict, total=False):
+    """What both clients are made with, by name; `RetainPixel` says what each is."""
+
+    api_key: str
+    secret: Secret | str
+    base_url: str
+    timeout: float
+    proxy: str | httpx2.URL | httpx2.Proxy
+    verify: ssl.SSLContext | bool
+    clock: Callable[[], float] | None
+    nonce: Callable[[], str] | None
 
 
 class Sender:
     """What both clients share: all but the waiting.
 
     Args:
-        api_key: its text; left out, the environment variable RETAINPIXEL_API_KEY.
-        secret: a `Secret` or its text; left out, RETAINPIXEL_HMAC_SECRET; without either, events are sent unsigned,
-            which the log says once. None or empty is refused: it is what a missing variable gives.
-        base_url: such as ``https://ingest.example``; left out, RETAINPIXEL_BASE_URL.
-        timeout: seconds that a call may take in all; 5 of them to connect.
-        clock: gives Unix seconds; `time.time` when None.
-        nonce: gives a fresh nonce, 22 to 64 of ``A-Z a-z 0-9 _ -``; random when None.
+        settings: the arguments of the client. The api key and the secret are taken out of them, so that no frame of a
+            constructor that raises holds their text.
 
     Raises:
         ValueError, TypeError: an argument or variable makes no sense; the message names it, never a secret's text.
     """
 
-    def __init__(
-        self,
-        api_key: str | LeftOut,
-        secret: Secret | str | LeftOut,
-        base_url: str | LeftOut,
-        timeout: float,
-        clock: Callable[[], float] | None,
-        nonce: Callable[[], str] | None,
-    ) -> None:
-        if not 0 < timeout < float("inf"):
-            raise ValueError("timeout= must be seconds, more than 0")
-        self._timeout = timeout
-        self._endpoint = Endpoint.of(base_url)
-        self._credentials = Credentials(api_key, secret, clock, nonce)
+    def __init__(self, settings: Settings) -> None:
+        given: dict[str, Any] = settings  # type: ignore[assignment]  # what callers really gave, known names or not
+        credentials = take_credentials(given)
+        for name in given:
+            if name not in Settings.__annotations__:
+                known = ", ".join(Settings.__annotations__)
+                raise TypeError(f"{type(self).__name__}() takes no {name}=; it takes {known}, http_client, transport")
+        if isinstance(credentials, Exception):
+            raise credentials
+        self._credentials = credentials
+        self._endpoint = Endpoint.of(given)
+        self._timeout = _seconds(given.get("timeout", TIMEOUT))
         self._closed = False
         self._skew: int | None = None
         self._warned = False
@@ -72,17 +85,35 @@ class Sender:
         """Seconds, the server's clock less the own one by the last answer that told, refusals included; or None."""
         return self._skew
 
+    def split(self, events: Iterable[Event]) -> list[list[dict[str, Any]]]:
+        """Give batches that fit, each for one call of `batch`; see `rp_signing.sdk.split`."""
+        return split(events, clock=self._credentials.now)
+
+    def flush(self) -> NoReturn:
+        """There is nothing to flush; for those who come from an SDK with a queue.
+
+        Raises:
+            ClientUnusable: always.
+        """
+        raise ClientUnusable(
+            "there is nothing to flush: every call has already been sent, and answered, when it returns"
+        )
+
     def _prepare(self, kind: Literal["track", "identify", "group"], **members: Any) -> Prepared:
         return prepare_one(kind, members, self._credentials.now())
 
     def _prepare_batch(self, events: Iterable[Event]) -> Prepared:
         return prepare_batch(events, self._credentials.now())
 
-    def _outgoing(self, prepared: Prepared, http_closed: bool) -> Outgoing:
+    def _check(self, prepared: Prepared) -> None:
         if not isinstance(prepared, Prepared):
             raise TypeError(f"send() takes what an error's .prepared holds, not {type(prepared).__name__}")
-        if self._closed or http_closed:
+        if self._closed:
             raise ClientUnusable("nothing was sent: the client is closed", prepared=prepared)
+
+    def _outgoing(self, prepared: Prepared, http: httpx2.Client | httpx2.AsyncClient) -> Outgoing:
+        if http.is_closed:
+            raise ClientUnusable("nothing was sent: the client of http_client= is closed", prepared=prepared)
         return sign(prepared, self._credentials)
 
     def _url(self, outgoing: Outgoing) -> str:
@@ -111,4 +142,13 @@ class Sender:
             _LOG.warning("the server's clock less the own one is %+d s; requests out of its window are refused", skew)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._credentials}>"
+        # Of one whose constructor raised, too: exception trackers print it.
+        return f"<{type(self).__name__} {getattr(self, '_credentials', 'not made')}>"
+
+
+def _seconds(timeout: object) -> float:
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        raise TypeError(f"timeout= must be a number of seconds, not {type(timeout).__name__}")
+    if not 0 < timeout < float("inf"):
+        raise ValueError(f"timeout= must be seconds, more than 0; this is {timeout}")
+    return float(timeout)

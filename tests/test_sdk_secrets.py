@@ -1,0 +1,162 @@
+"""Neither api key nor secret is in what an exception tracker collects, frame locals and all."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+import sentry_sdk
+from recorded import URL, VARIABLES
+from scripted import API_KEY, SECRET, answering, problem, raw, receipt, reply
+
+from rp_signing.keys import secret_text
+from rp_signing.sdk import AsyncRetainPixel, RetainPixel
+
+KINDS = [RetainPixel, AsyncRetainPixel]
+REJECTED = {
+    "mistyped": secret_text(b"m" * 32, live=False)[:-1],
+    "spaced": SECRET + " ",
+    "short": "short-secret",
+    "live": secret_text(b"l" * 32, live=True),
+    "exchanged": "rpx_test_exchanged_for_a_secret",
+}
+BAD_KEY = "rpx_demo_of_no_kind"
+CALLS: list[Any] = [
+    reply(401, problem("signature_invalid")),
+    reply(503),
+    reply(202, receipt(trust="standard")),
+    reply(403, {"code": API_KEY, "detail": SECRET}),
+    reply(200, f"your headers: {API_KEY} {SECRET}".encode()),
+    raw(f"HTTP/1.1 {API_KEY}\r\n\r\n".encode()),
+]
+
+
+@pytest.fixture(autouse=True)
+def tracked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What Sentry would send, with all that it can collect and nothing filtered."""
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    sent: list[str] = []
+
+    def keep(event: Any, hint: Any) -> None:
+        sent.append(json.dumps(event, default=repr))
+
+    options: Any = {"include_local_variables": True, "event_scrubber": None}
+    sentry_sdk.init(
+        "https://public@sentry.invalid/1",
+        before_send=keep,
+        default_integrations=False,
+        include_source_context=False,
+        max_value_length=100_000,
+        **options,
+    )
+    yield sent
+    sentry_sdk.get_client().close(timeout=0)
+    sentry_sdk.init()
+
+
+def collected(error: BaseException, sent: list[str]) -> str:
+    """Give what Sentry and the traceback module make of an exception."""
+    sentry_sdk.capture_exception(error)
+    assert len(sent) == 1
+    assert '"vars"' in sent[0]
+    return sent.pop() + "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+
+
+@pytest.mark.parametrize("script", CALLS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_error_of_a_call_brings_them_along(kind: Any, script: Any, tracked: list[str]) -> None:
+    """Refusals, receipts that are none, and echoes of what was sent hold neither, in no frame and no text."""
+    with answering(script) as server:
+        text = collected(failure(kind, server.url), tracked)
+    assert "rp_signing/sdk" in text
+    assert API_KEY not in text
+    assert SECRET not in text
+
+
+def failure(kind: Any, url: str) -> Exception:
+    """Give the error of one call; no local of the frames from here on is an api key or a secret."""
+    try:
+        _send(kind, url)
+    except Exception as error:
+        return error
+    raise AssertionError("it was not refused")
+
+
+def _send(kind: Any, url: str) -> None:
+    if kind is RetainPixel:
+        with RetainPixel(api_key=API_KEY, secret=SECRET, base_url=url) as client:
+            client.track(user_id="u", event="E")
+    else:
+        asyncio.run(_asynchronously(url))
+
+
+async def _asynchronously(url: str) -> None:
+    async with AsyncRetainPixel(api_key=API_KEY, secret=SECRET, base_url=url) as client:
+        await client.track(user_id="u", event="E")
+
+
+@pytest.mark.parametrize("name", REJECTED)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_constructor_that_refuses_a_secret_forgets_it(
+    kind: Any, name: str, tracked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A secret that is refused is in no frame of the constructor, given as an argument or by the environment."""
+    text = _refusal(lambda: kind(api_key=API_KEY, secret=REJECTED[name], base_url=URL), tracked)
+    assert REJECTED[name].strip() not in text
+    assert API_KEY not in text
+    monkeypatch.setenv("RETAINPIXEL_HMAC_SECRET", REJECTED[name])
+    assert REJECTED[name].strip() not in _refusal(lambda: kind(api_key=API_KEY, base_url=URL), tracked)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_constructor_that_refuses_something_else_forgets_them_too(kind: Any, tracked: list[str]) -> None:
+    """A bad api key, URL, timeout, proxy or name of an argument brings neither along."""
+    faults: list[dict[str, Any]] = [{"base_url": "nowhere"}, {"timeout": 0}, {"colour": 1}, {"proxy": "socks9://x"}]
+    faults += [{"http_client": 5}, {"verify": "x"}]
+    for fault in faults:
+        text = _refusal(lambda more=fault: kind(api_key=API_KEY, secret=SECRET, **{"base_url": URL, **more}), tracked)
+        assert API_KEY not in text
+        assert SECRET not in text
+    assert BAD_KEY not in _refusal(lambda: kind(api_key=BAD_KEY, secret=SECRET, base_url=URL), tracked)
+
+
+def _refusal(make: Any, sent: list[str]) -> str:
+    try:
+        make()
+    except (TypeError, ValueError) as error:
+        text = collected(error, sent)
+        assert "rp_signing/sdk" in text
+        return text
+    raise AssertionError("it was not refused")
+
+
+class Ended(BaseException):
+    """What ends a call from outside, as ^C and a worker's timeout do."""
+
+
+def test_what_ends_a_call_from_outside_brings_nothing_along(tracked: list[str]) -> None:
+    """^C and the like pass through as they are, without the HTTP client's frames, which hold the headers."""
+
+    def end(request: httpx2.Request) -> httpx2.Response:
+        headers = dict(request.headers)
+        assert API_KEY in headers.values()
+        try:
+            raise OSError
+        except OSError:
+            raise Ended  # noqa: B904 - with a context, as an interruption in the middle of a cure has
+
+    with (
+        RetainPixel(api_key=API_KEY, secret=SECRET, base_url=URL, transport=httpx2.MockTransport(end)) as client,
+        pytest.raises(Ended) as caught,
+    ):
+        client.track(user_id="u", event="E")
+    text = collected(caught.value, tracked)
+    assert API_KEY not in text
+    assert "site-packages/httpx2" not in text
+    assert caught.value.__context__ is None
