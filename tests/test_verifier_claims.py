@@ -4,10 +4,20 @@ import asyncio
 from typing import Any
 
 import pytest
-from parties import BODY, KEYS, Clock, refusal, signer, verifier
+from parties import BODY, KEYS, Clock, reason, refusal, signer, verifier
 from spec_page import API_KEY_ID
 
-from rp_signing import Claim, Keyring, MemoryNonceStore, Reason, StoreError, VerificationError, Verified, Verifier
+from rp_signing import (
+    Claim,
+    Keyring,
+    MemoryNonceStore,
+    Reason,
+    StoreError,
+    VerificationError,
+    Verified,
+    Verifier,
+    parse,
+)
 
 
 def sign() -> dict[str, str]:
@@ -96,3 +106,21 @@ def test_a_release_that_failed_can_be_tried_again() -> None:
             verified.release()
         with pytest.raises(StoreError):
             asyncio.run(verified.arelease())
+
+
+def test_what_was_verified_has_its_payload_and_is_released() -> None:
+    """Verified in either way: the payload is there, a release gives the nonce back, once."""
+    gate = verifier(Clock())
+    headers = sign()
+    for _ in range(2):
+        verified = gate.verify(headers, BODY)
+        assert verified.payload == parse(BODY)
+        verified.release()
+        verified = asyncio.run(gate.averify(headers, BODY))
+        assert verified.payload == parse(BODY)
+        verified.release()
+    again = gate.verify(headers, BODY)
+    verified.release()
+    assert reason(gate.verify, headers, BODY) == Reason.REPLAYED
+    again.release()
+    again.release()
