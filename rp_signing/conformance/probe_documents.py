@@ -31,6 +31,9 @@ def _of_all(judge: Callable[[Visit, Exchange], Fault | None], refusals: bool = T
     def run(visit: Visit) -> None:
         if not _of_kind(visit, refusals):
             _be_refused(visit)
+        kind = "a refusal" if refusals else "a receipt"
+        if not _of_kind(visit, refusals):
+            raise Differs(kind, "none came", "status", f"no answer of the run was {kind}, so there is none to look at")
         for exchange in _of_kind(visit, refusals):
             _hold(visit, exchange, judge(visit, exchange))
 
