@@ -40,6 +40,7 @@ soak: .venv/ready
 conform: .venv/ready
 	.venv/bin/rp-signing conform -- .venv/bin/python -m rp_signing.conformance.adapter
 	.venv/bin/rp-signing conform -- node rp_signing/conformance/adapters/node/adapter.mjs
+	.venv/bin/python tests/probe_endpoint.py
 
 bench: .venv-bench/ready
 	.venv-bench/bin/python -m benchmarks
