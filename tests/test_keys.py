@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import pickle
 from typing import Any
+from zlib import crc32
 
 import pytest
 import spec_page
@@ -200,3 +201,19 @@ def test_entries_stand_under_their_own_api_key() -> None:
         Keyring({OTHER_API_KEY: entry})
     with pytest.raises(ValueError, match="share an api key id"):
         Keyring({API_KEY: entry, OTHER_API_KEY: entry})
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_generated_texts_are_spelled_as_the_spec_has_it(live: bool) -> None:
+    """Known answers: 32 bytes of 0xff and 16 of 0xfe; the kind stands in the prefix (SPEC §8)."""
+    kind = "live" if live else "test"
+    secret = secret_text(b"\xff" * 32, live=live)
+    assert secret[: 9 + 43] == f"rps_{kind}_" + "_" * 42 + "8"
+    assert secret[9 + 43 :] == f"{crc32(secret[: 9 + 43].encode()):08x}"
+    assert api_key_text(b"\xfe" * 16, live=live) == f"rpx_{kind}_" + "_v7-" * 5 + "_g"
+    assert len({Secret(secret), Secret(secret)}) == 1
+
+
+def test_a_secret_may_have_been_retired_at_any_second() -> None:
+    """0 is a second, too."""
+    assert RetiredSecret(Secret("a" * 32), 0).until == 0

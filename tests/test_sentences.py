@@ -121,8 +121,10 @@ SENTENCES: list[tuple[Callable[[], Any], str]] = [
      "media_type_unsupported: Content-Type must be application/json, with charset utf-8 or none"),
     (lambda: verify([*headers().items(), (wire.NONCE, "n")]),
      "header_duplicate: X-RP-Nonce stands more than once; send it in one line"),
-    (lambda: verify(headers(NONCE=None)),
-     "header_malformed: X-RP-Nonce is NoneType; a header's value is str or bytes"),
+    (lambda: verify(headers(NONCE=1)),
+     "header_malformed: X-RP-Nonce is int; a header's value is str or bytes"),
+    (lambda: verify(signer(Clock()).sign(b"[NaN]"), b"[NaN]"),
+     "payload_not_json: NaN is no JSON"),
     (lambda: verify(headers(TIMESTAMP="1795424400000")),
      "timestamp_unit: X-RP-Timestamp has 13 digits: it looks like milliseconds; send whole seconds"),
     (lambda: verify(headers(TIMESTAMP="1795424400, 1795424400")),
@@ -248,3 +250,23 @@ def test_a_refusal_has_its_parts() -> None:
     error: Any = caught.value
     sentence = "an infinity or NaN is no JSON number; leave it out or write null"
     assert (error.reason.value, error.detail, error.pointer) == ("payload_number_range", sentence, "/a/b/0")
+
+
+def test_reprs_say_what_it_is() -> None:
+    """What has nothing to show says its name."""
+    assert repr(wire.read_headers({wire.API_KEY: API_KEY})) == "<UnsignedFields>"
+
+
+def test_an_event_with_a_name_that_is_none_is_refused_as_a_whole() -> None:
+    """The place is the event itself."""
+    with pytest.raises(SigningError) as caught:
+        verify_event({1: 2}, keyring=KEYRING, api_key=API_KEY)
+    error: Any = caught.value
+    assert error.pointer == ""
+
+
+def test_ten_digits_begin_at_a_thousand_million() -> None:
+    """The first second that has ten digits can be signed, the one before cannot."""
+    assert signer(Clock(10**9)).sign(BODY)[wire.TIMESTAMP] == "1000000000"
+    with pytest.raises(ValueError, match="no Unix time of ten digits"):
+        signer(Clock(10**9 - 1)).sign(BODY)
