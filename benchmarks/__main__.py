@@ -11,7 +11,18 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from . import ROOT, canonical_rows, endpoint_rows, facts, gate_rows, growth, import_rows, memory_rows, postgres_rows
+from . import (
+    ROOT,
+    canonical_rows,
+    endpoint_rows,
+    facts,
+    gate_rows,
+    growth,
+    import_rows,
+    memory_rows,
+    postgres_rows,
+    redis_rows,
+)
 from .page import page_of
 from .table import RESULT, last_committed, table_of
 
@@ -21,6 +32,7 @@ _PARTS: tuple[tuple[str, Callable[[], Iterable[Any]], int, str], ...] = (
     ("gate and signer", gate_rows.rows, 5, "rows"),
     ("memory store", memory_rows.rows, 4, "rows"),
     ("stores on a disk", postgres_rows.rows, 7, "rows"),
+    ("store in Valkey", redis_rows.rows, 5, "rows"),
     ("endpoint", endpoint_rows.rows, 2, "rows"),
     ("import", import_rows.rows, 1, "rows"),
     ("growth", growth.curves, 4, "growth"),
