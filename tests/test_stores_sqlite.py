@@ -1,8 +1,10 @@
-"""What stores in a SQLite file do when the file is taken away under them."""
+"""What stores in a SQLite file do when many open it at once, and when it is taken away under them."""
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -77,3 +79,22 @@ def test_another_path_to_the_same_file_is_the_same_file(tmp_path: Path, monkeypa
     assert [reason(store.claim, claim(), Clock()) for store in stores[1:]] == [Reason.REPLAYED] * 2
     for store in stores:
         store.close()
+
+
+def open_together(start: Barrier, path: Path) -> None:
+    """Open a file when the others do."""
+    start.wait()
+    SQLiteNonceStore(path).close()
+
+
+def test_workers_that_start_at_once_all_get_the_new_file(tmp_path: Path) -> None:
+    """R10: SQLite refuses a second switch to WAL without waiting; the store waits, 30 times for 12 processes."""
+    context = multiprocessing.get_context("fork")
+    for number in range(30):
+        start, path = context.Barrier(12), tmp_path / f"{number}.db"
+        workers = [context.Process(target=open_together, args=(start, path)) for _ in range(12)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        assert [worker.exitcode for worker in workers] == [0] * 12

@@ -13,7 +13,8 @@ from typing import Any
 from ..canonical import canonicalize
 from ..errors import Reason, StoreError, VerificationError
 from ..replay import Clock
-from ..stores.sqlite import Transaction, claim_within, create_tables, findings, open_database
+from ..stores.sqlite import claim_within, create_tables, findings
+from ..stores.sqlite_file import Transaction, open_database
 from .store import MessageIdConflict, ReceivedEvent, ReceivedRequest, Stored, StoredEvent, StoredRequest
 
 __all__ = ["SQLiteEventStore"]

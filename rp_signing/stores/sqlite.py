@@ -10,17 +10,14 @@ import threading
 import time
 from collections.abc import Callable
 from math import floor
-from pathlib import Path
 from typing import TypeVar
 
 from ..errors import Reason, StoreError, VerificationError
 from ..replay import FUTURE, Claim, Clock
 from .findings import NO_RECORD, clock_ran_ahead
+from .sqlite_file import Database, Transaction, open_database
 
-__all__ = ["SQLiteNonceStore", "claim_within", "create_tables", "failure_reason", "findings", "open_database"]
-
-BUSY_SECONDS = 5.0
-"""Seconds that a claim waits for another process's write before the store counts as unavailable."""
+__all__ = ["SQLiteNonceStore", "claim_within", "create_tables", "failure_reason", "findings"]
 
 _ROWS_A_CLAIM = 10_000
 _SYNCHRONOUS_FULL = 2
@@ -144,74 +141,6 @@ class SQLiteNonceStore:
             raise StoreError(f"{failed}: {error}") from error
 
 
-class Database(sqlite3.Connection):
-    """An open file that knows whether its path still leads to it."""
-
-    def opened_at(self, path: Path) -> None:
-        """Remember which file stands at the path now."""
-        self._path = path
-        self._file = _file_at(path)
-
-    def judge_place(self) -> None:
-        """Refuse when the file has been removed, or another one stands in its place.
-
-        SQLite would go on with a file that has no name: other processes share another one, and take every nonce once
-        more; and what is written is lost with this process.
-
-        Raises:
-            sqlite3.OperationalError: saying so.
-        """
-        if _file_at(self._path) != self._file:
-            raise sqlite3.OperationalError(f"{self._path} has been removed or replaced since it was opened")
-
-
-class Transaction:
-    """``BEGIN IMMEDIATE`` to ``COMMIT``, or ``ROLLBACK``: nothing comes between what is read and what is written."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def __enter__(self) -> None:
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            self._database.judge_place()
-        except sqlite3.Error:
-            self._database.rollback()
-            raise
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            try:
-                self._database.execute("COMMIT")
-                return
-            except sqlite3.Error:
-                self._database.rollback()
-                raise
-        self._database.rollback()
-
-
-def open_database(path: str | os.PathLike[str]) -> Database:
-    """Open a file for one writer at a time and any number of processes: WAL, ``synchronous=FULL``.
-
-    Raises:
-        StoreError: it cannot be opened.
-    """
-    try:
-        database = sqlite3.connect(
-            Path(path), timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, factory=Database
-        )
-    except sqlite3.Error as error:
-        raise StoreError(f"{os.fspath(path)} cannot be opened: {error}") from error
-    try:
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = FULL")
-        database.opened_at(Path(path).absolute())
-    except sqlite3.Error as error:
-        database.close()
-        raise StoreError(f"{os.fspath(path)} cannot be opened: {error}") from error
-    return database
-
-
 def create_tables(database: Database, born: int) -> None:
     """Make the tables where there are none; `born` (Unix seconds) counts only then."""
     with Transaction(database):
@@ -266,15 +195,6 @@ def failure_reason(error: sqlite3.Error) -> Reason:
     """Tell a full disk from every other failure."""
     full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
     return Reason.REPLAY_STORE_FULL if full else Reason.REPLAY_STORE_UNAVAILABLE
-
-
-def _file_at(path: Path) -> tuple[int, int] | None:
-    """Give what names a file whatever its path; None where there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _forget(database: sqlite3.Connection, claim: Claim, now: int) -> None:

@@ -1,0 +1,110 @@
+"""A SQLite file that several processes write to, one at a time (SPEC §7)."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from pathlib import Path
+
+from ..errors import StoreError
+
+__all__ = ["BUSY_SECONDS", "Database", "Transaction", "open_database"]
+
+BUSY_SECONDS = 5.0
+"""Seconds that a claim waits for another process's write before the store counts as unavailable."""
+
+_RETRY_SECONDS = 0.005
+
+
+class Database(sqlite3.Connection):
+    """An open file that knows whether its path still leads to it."""
+
+    def opened_at(self, path: Path) -> None:
+        """Remember which file stands at the path now."""
+        self._path = path
+        self._file = _file_at(path)
+
+    def judge_place(self) -> None:
+        """Refuse when the file has been removed, or another one stands in its place.
+
+        SQLite would go on with a file that has no name: other processes share another one, and take every nonce once
+        more; and what is written is lost with this process.
+
+        Raises:
+            sqlite3.OperationalError: saying so.
+        """
+        if _file_at(self._path) != self._file:
+            raise sqlite3.OperationalError(f"{self._path} has been removed or replaced since it was opened")
+
+
+class Transaction:
+    """``BEGIN IMMEDIATE`` to ``COMMIT``, or ``ROLLBACK``: nothing comes between what is read and what is written."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __enter__(self) -> None:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            self._database.judge_place()
+        except sqlite3.Error:
+            self._database.rollback()
+            raise
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            try:
+                self._database.execute("COMMIT")
+                return
+            except sqlite3.Error:
+                self._database.rollback()
+                raise
+        self._database.rollback()
+
+
+def open_database(path: str | os.PathLike[str]) -> Database:
+    """Open a file for one writer at a time and any number of processes: WAL, ``synchronous=FULL``.
+
+    Raises:
+        StoreError: it cannot be opened.
+    """
+    try:
+        database = sqlite3.connect(
+            Path(path), timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, factory=Database
+        )
+    except sqlite3.Error as error:
+        raise StoreError(f"{os.fspath(path)} cannot be opened: {error}") from error
+    try:
+        _switch_to_wal(database)
+        database.execute("PRAGMA synchronous = FULL")
+        database.opened_at(Path(path).absolute())
+    except sqlite3.Error as error:
+        database.close()
+        raise StoreError(f"{os.fspath(path)} cannot be opened: {error}") from error
+    return database
+
+
+def _switch_to_wal(database: sqlite3.Connection) -> None:
+    """Make the journal a WAL, which a file stays for good.
+
+    Of several processes that open a new file at once, SQLite tells all but one that it is locked, without waiting.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(_RETRY_SECONDS)
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """Give what names a file whatever its path; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
