@@ -52,7 +52,7 @@ bench: .venv-bench/ready
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rp-signing needs Python 3.11 or newer; this is %s. Try: make PYTHON=python3.11" % sys.version.split()[0])'
 	rm -rf .venv
 	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@touch $@
 
 .venv/ready: .venv/locked pyproject.toml
@@ -63,7 +63,7 @@ bench: .venv-bench/ready
 .venv-bench/locked: requirements-bench.lock
 	rm -rf .venv-bench
 	$(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-bench.lock
 	@touch $@
 
 .venv-bench/ready: .venv-bench/locked pyproject.toml
