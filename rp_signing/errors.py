@@ -6,6 +6,7 @@ Rule: a reason, its HTTP status and its public code are spelled here and nowhere
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 
 class Reason(StrEnum):
@@ -112,10 +113,18 @@ class VerificationError(SigningError):
         pointer: JSON Pointer (RFC 6901) to the place in the payload, or None.
         detail: one sentence, never with a secret, an api key or an expected MAC in it.
         retry_after: seconds (int) after which a new attempt can succeed; for 429 and 503, else None.
+        claim: the `Claim` where the MAC had held when it was refused; else None, and nothing the sender said of
+            himself is proved.
     """
 
     def __init__(
-        self, reason: Reason, detail: str, pointer: str | None = None, *, retry_after: int | None = None
+        self,
+        reason: Reason,
+        detail: str,
+        pointer: str | None = None,
+        *,
+        retry_after: int | None = None,
+        claim: Any = None,
     ) -> None:
         super().__init__(reason, detail, pointer)
         self.reason = reason
@@ -124,6 +133,7 @@ class VerificationError(SigningError):
         if retry_after is None and reason.status in (429, 503):
             retry_after = 1
         self.retry_after = retry_after
+        self.claim = claim
 
     def __str__(self) -> str:
         return _sentence(self.reason, self.detail, self.pointer)

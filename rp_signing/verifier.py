@@ -138,7 +138,7 @@ class Verifier:
         """
         nonces = self._store
         claim, payload = self._judge(headers, body)
-        with nothing_fails_open():
+        with nothing_fails_open(claim):
             token = nonces.claim(claim, self._now)
         return Verified(payload, claim, nonces, token)
 
@@ -146,7 +146,7 @@ class Verifier:
         """Do what `verify` does, without holding up the event loop while the store works."""
         nonces = self._store
         claim, payload = self._judge(headers, body)
-        with nothing_fails_open():
+        with nothing_fails_open(claim):
             token = await nonces.aclaim(claim, self._now)
         return Verified(payload, claim, nonces, token)
 
@@ -191,7 +191,11 @@ class Verifier:
                 raise _unsigned()
             return Unsigned(entry.api_key_id, entry.live)
         claim = self._match(fields, entry, body)
-        self._window.judge(claim.timestamp, floor(self._now() if now is None else now))
+        try:
+            self._window.judge(claim.timestamp, floor(self._now() if now is None else now))
+        except VerificationError as error:
+            error.claim = claim
+            raise
         return claim
 
     def _match(self, fields: wire.SignedFields, entry: ApiKey, body: bytes) -> Claim:
@@ -227,7 +231,7 @@ class Verifier:
         try:
             return claim, parse(body, self._max_body)
         except CanonicalizationError as error:
-            raise VerificationError(error.reason, error.detail, error.pointer) from None
+            raise VerificationError(error.reason, error.detail, error.pointer, claim=claim) from None
 
     @property
     def _store(self) -> NonceStore:
@@ -279,14 +283,17 @@ def _unsigned() -> VerificationError:
 
 
 class nothing_fails_open:  # reads as a sentence
-    """Turn whatever a nonce store raises into a refusal, ``replay_store_unavailable`` (SPEC WIN-8)."""
+    """Turn whatever a nonce store raises on a claim into a refusal, ``replay_store_unavailable`` (SPEC WIN-8)."""
+
+    def __init__(self, claim: Claim) -> None:
+        self._claim = claim
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        if isinstance(error, Exception) and not isinstance(error, VerificationError):
-            raise VerificationError(
-                Reason.REPLAY_STORE_UNAVAILABLE,
-                f"the nonce store raised {type(error).__name__}; the request is refused",
-            ) from error
+        if isinstance(error, VerificationError):
+            error.claim = self._claim
+        elif isinstance(error, Exception):
+            detail = f"the nonce store raised {type(error).__name__}; the request is refused"
+            raise VerificationError(Reason.REPLAY_STORE_UNAVAILABLE, detail, claim=self._claim) from error

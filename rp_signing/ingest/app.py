@@ -15,6 +15,7 @@ from ..canonical import DEFAULT_LIMIT, parse
 from ..errors import CanonicalizationError, Reason, StoreError, VerificationError
 from ..events import ROUTES, EventFault, EventsRefused
 from ..keys import Keyring
+from ..observation import Observe, observation_of, told
 from ..replay import FUTURE, PAST, Claim, Clock, NonceStore
 from ..verifier import Unsigned, Verifier, nothing_fails_open
 from .body import Disconnected, Message, Receive, Send, read_body
@@ -42,7 +43,7 @@ class _Gate(NamedTuple):
 class _Arrival:
     """What is known of one request so far: for its refusal, and for the log."""
 
-    __slots__ = ("api_key_id", "body", "headers", "request_id", "route")
+    __slots__ = ("api_key_id", "body", "claim", "headers", "request_id", "route")
 
     def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
         self.request_id = secrets.token_hex(16)
@@ -50,6 +51,7 @@ class _Arrival:
         self.route: str | None = None
         self.body: bytes | None = None
         self.api_key_id: str | None = None
+        self.claim: Claim | None = None
 
 
 class Ingest:
@@ -68,6 +70,7 @@ class Ingest:
         future: seconds that a timestamp may lie in the future.
         max_body: bytes; a longer body is refused before it is read whole.
         body_timeout: seconds that a body may take to arrive.
+        observe: is told of each request that was judged, as an `Observation`.
 
     Raises:
         ValueError, TypeError: an argument makes no sense; the message says which.
@@ -84,6 +87,7 @@ class Ingest:
         future: int = FUTURE,
         max_body: int = DEFAULT_LIMIT,
         body_timeout: float = BODY_TIMEOUT,
+        observe: Observe | None = None,
     ) -> None:
         if not body_timeout > 0:
             raise ValueError("body_timeout must be more than 0 seconds")
@@ -94,6 +98,7 @@ class Ingest:
         self._future = future
         self._max_body = max_body
         self._body_timeout = body_timeout
+        self._observe = observe
         self.use(keyring)
 
     @property
@@ -126,7 +131,9 @@ class Ingest:
 
     async def _answer(self, scope: Message, receive: Receive, arrival: _Arrival) -> Reply:
         try:
-            return await self._take(scope, receive, arrival)
+            reply = await self._take(scope, receive, arrival)
+            told(self._observe, observation_of(arrival.claim, None, self._now()), _LOG)
+            return reply
         except Disconnected:
             raise
         except VerificationError as error:
@@ -137,7 +144,9 @@ class Ingest:
             refusal = VerificationError(
                 Reason.EVENT_STORE_UNAVAILABLE, f"{type(error).__name__} in {place.filename}, line {place.lineno}"
             )
+        refusal.claim = refusal.claim or arrival.claim
         _log(refusal, arrival)
+        told(self._observe, observation_of(None, refusal, self._now()), _LOG)
         reply = refused(refusal, arrival.body, arrival.request_id, floor(self._now()))
         if refusal.reason is Reason.BODY_TIMEOUT and scope["http_version"].startswith("1"):
             reply = reply._replace(headers=((b"connection", b"close"),))  # RFC 9110 §15.5.9
@@ -156,6 +165,8 @@ class Ingest:
         if all(name != _CONTENT_TYPE for name, _ in arrival.headers):
             raise VerificationError(Reason.MEDIA_TYPE_UNSUPPORTED, f"{wire.CONTENT_TYPE} must be {wire.MEDIA_TYPE}")
         outcome = gate.verifier.admit(arrival.headers, arrival.body, now)
+        if isinstance(outcome, Claim):
+            arrival.claim = outcome
         # A batch takes milliseconds to judge and a disk to store: neither in the event loop.
         return await asyncio.to_thread(self._accept, gate, arrival, route, outcome, arrival.body, floor(now))
 
@@ -195,7 +206,7 @@ class Ingest:
         """Claim and store: in one transaction, or first the claim and then the events (SPEC VER-11)."""
         if self._nonces is None or request.claim is None:
             return self._store.store(request, events)
-        with nothing_fails_open():
+        with nothing_fails_open(request.claim):
             token = self._nonces.claim(request.claim, self._now)
         try:
             return self._store.store(request._replace(claimed=True), events)
