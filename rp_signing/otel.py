@@ -22,8 +22,8 @@ class OpenTelemetryObserver:
 
     Two instruments: the counter ``rp_signing.requests`` with the attributes ``rp_signing.outcome`` (``taken`` or
     ``refused``), ``rp_signing.reason`` (of a refused one alone), ``rp_signing.api_key_id`` and ``rp_signing.key_id``
-    (``unverified`` until the MAC has held); and the histogram ``rp_signing.clock_skew`` in seconds, never negative since
-    OpenTelemetry's histograms take no such number, with the attributes ``rp_signing.api_key_id`` and
+    (``unverified`` until the MAC has held); and the histogram ``rp_signing.clock_skew`` in seconds, never negative
+    since OpenTelemetry's histograms take no such number, with the attributes ``rp_signing.api_key_id`` and
     ``rp_signing.sender_clock``, ``ahead`` or ``behind``.
 
     Args:
