@@ -59,6 +59,14 @@ def test_every_command_of_the_readme_is_one() -> None:
         assert all(word in usage.stdout for word in words if word.startswith("--")), line
 
 
+def test_the_shell_signer_is_the_one_that_is_tested() -> None:
+    """What the README shows is `sign.sh` as it stands, in at most 30 lines."""
+    [shown] = [text for language, text in BLOCKS if language == "sh"]
+    script = ROOT / "rp_signing/conformance/adapters/shell/sign.sh"
+    assert shown == script.read_text(encoding="utf-8")
+    assert len(shown.splitlines()) <= 30
+
+
 def test_the_links_of_the_readme_lead_somewhere() -> None:
     """Each relative link is a file of the repository."""
     links = re.findall(r"\]\((?!http)([^)#]+)", README)
