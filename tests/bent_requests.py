@@ -12,6 +12,7 @@ from spec_page import API_KEY, SECRET
 from rp_signing import Keyring, Reason, Signer, VerificationError, parse
 from rp_signing.errors import CanonicalizationError
 from rp_signing.ingest.reply import refused
+from rp_signing.middleware.asgi import send_reply
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 Lines = list[tuple[bytes, bytes]]
@@ -150,7 +151,7 @@ def burns_first(app: App) -> App:
         key = tuple(found.get(name, b"") for name in (b"x-rp-timestamp", b"x-rp-nonce"))
         if key in seen:
             error = VerificationError(Reason.REPLAYED, "seen before")
-            await refused(error, None, "r", 1_795_424_400).send(send)
+            await send_reply(refused(error, None, "r", 1_795_424_400), send)
             return
         if all(key):
             seen.add(key)

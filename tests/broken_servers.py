@@ -21,11 +21,11 @@ from spec_page import API_KEY, SECRET
 
 from rp_signing import Reason, Verifier, events
 from rp_signing.ingest import app as app_module
-from rp_signing.ingest import body as body_module
 from rp_signing.ingest.app import Ingest
 from rp_signing.ingest.sqlite import SQLiteEventStore
 from rp_signing.keyfile import keyring_of
 from rp_signing.keys import Keyring
+from rp_signing.middleware import body as body_module
 
 KEYS = {
     "api_keys": [

@@ -13,7 +13,7 @@ from ingested import Endpoint, endpoint, listening, signed, track
 from served import answer_on, ask, ask_raw, head, wire_to
 
 from rp_signing import VerificationError, canonicalize
-from rp_signing.ingest.body import read_body
+from rp_signing.middleware.body import read_body
 
 LIMIT = 100_000
 PIECE = 64 * 1024

@@ -15,22 +15,21 @@ from ..canonical import DEFAULT_LIMIT, parse
 from ..errors import CanonicalizationError, Reason, StoreError, VerificationError
 from ..events import ROUTES, EventFault, EventsRefused
 from ..keys import Keyring
+from ..middleware.asgi import send_reply
+from ..middleware.body import Disconnected, Message, Receive, Send, read_body
+from ..middleware.problem import Reply
+from ..middleware.rules import BODY_TIMEOUT, log_refusal, refuse_without_type
 from ..observation import Observe, observation_of, told
 from ..replay import FUTURE, PAST, Claim, Clock, NonceStore
 from ..verifier import Unsigned, Verifier, nothing_fails_open
-from .body import Disconnected, Message, Receive, Send, read_body
 from .judge import judge
-from .reply import Reply, accepted, refused
+from .reply import accepted, refused
 from .store import EventStore, MessageIdConflict, ReceivedEvent, ReceivedRequest, Stored
 
 __all__ = ["BODY_TIMEOUT", "Ingest"]
 
-BODY_TIMEOUT = 10.0
-"""Seconds that a body may take to arrive unless told otherwise."""
-
 _LOG = logging.getLogger("rp_signing.ingest")
 _PREFIX = "/v1/"
-_CONTENT_TYPE = wire.CONTENT_TYPE.lower().encode()
 
 
 class _Gate(NamedTuple):
@@ -125,7 +124,7 @@ class Ingest:
             except Disconnected:
                 _LOG.info("the sender hung up", extra={"request_id": arrival.request_id, "route": arrival.route})
                 return
-            await reply.send(send)
+            await send_reply(reply, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close"})
 
@@ -149,7 +148,7 @@ class Ingest:
         told(self._observe, observation_of(None, refusal, self._now()), _LOG)
         reply = refused(refusal, arrival.body, arrival.request_id, floor(self._now()))
         if refusal.reason is Reason.BODY_TIMEOUT and scope["http_version"].startswith("1"):
-            reply = reply._replace(headers=((b"connection", b"close"),))  # RFC 9110 §15.5.9
+            reply = reply._replace(further=(("connection", "close"),))  # RFC 9110 §15.5.9
         return reply
 
     async def _take(self, scope: Message, receive: Receive, arrival: _Arrival) -> Reply:
@@ -162,8 +161,7 @@ class Ingest:
         gate = self._gate
         arrival.api_key_id = _known_id(gate.keyring, arrival.headers)
         # The gate refuses a wrong one; that there has to be one is for the door to say (SPEC HDR-7).
-        if all(name != _CONTENT_TYPE for name, _ in arrival.headers):
-            raise VerificationError(Reason.MEDIA_TYPE_UNSUPPORTED, f"{wire.CONTENT_TYPE} must be {wire.MEDIA_TYPE}")
+        refuse_without_type(name.decode("latin-1") for name, _ in arrival.headers)
         outcome = gate.verifier.admit(arrival.headers, arrival.body, now)
         if isinstance(outcome, Claim):
             arrival.claim = outcome
@@ -242,20 +240,15 @@ def _known_id(keyring: Keyring, headers: list[tuple[bytes, bytes]]) -> str | Non
 
 
 def _log(error: VerificationError, arrival: _Arrival) -> None:
-    fields: dict[str, Any] = {
-        "reason": error.reason.value,
-        "detail": error.detail,
-        "pointer": error.pointer,
-        "status": error.status,
+    known: dict[str, Any] = {
         "request_id": arrival.request_id,
         "route": arrival.route,
         "api_key_id": arrival.api_key_id,
         "length": None if arrival.body is None else len(arrival.body),
     }
     if isinstance(error, EventsRefused):
-        fields["errors"] = len(error.errors)
-    level = logging.ERROR if error.status >= 500 else logging.WARNING
-    _LOG.log(level, "refused: %s", error.reason.value, extra=fields)
+        known["errors"] = len(error.errors)
+    log_refusal(_LOG, error, known)
 
 
 async def _live(receive: Receive, send: Send) -> None:
