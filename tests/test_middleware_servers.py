@@ -18,7 +18,7 @@ from typing import NamedTuple
 import pytest
 from parties import BODY
 from protected import BODY_TIMEOUT, LIMIT
-from served import answer_on, ask, ask_raw, head, wire_to
+from served import PATIENCE, answer_on, ask, ask_raw, head, wire_to
 from spec_page import API_KEY, SECRET
 
 from rp_signing import Signer
@@ -86,6 +86,15 @@ class Behind(NamedTuple):
         return path.read_text().split() if path.exists() else []
 
 
+def answers(port: int) -> None:
+    """Wait until somebody listens; granian says that it has started a little earlier."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), timeout=PATIENCE):
+            return
+    pytest.fail(f"nobody listens on port {port}")
+
+
 @contextmanager
 def running(name: str, folder: Path) -> Iterator[Behind]:
     """Start a server, and end it with all its workers."""
@@ -115,6 +124,7 @@ def running(name: str, folder: Path) -> Iterator[Behind]:
                 break
         else:
             pytest.fail("".join(log))
+        answers(int(port))
         yield Behind(name, f"http://127.0.0.1:{port}/hook", folder)
     finally:
         with suppress(ProcessLookupError):
