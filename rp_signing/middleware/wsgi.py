@@ -34,6 +34,14 @@ class VerifyRequests(Door):
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
+        reply = self._enter(environ)
+        answer: Iterable[bytes] = (
+            self._app(environ, start_response) if reply is None else _answer(reply, start_response)
+        )
+        return answer
+
+    def _enter(self, environ: Environ) -> Reply | None:
+        """Judge a request, and make its environ the application's; give the answer of a refused one."""
         body = None
         try:
             refuse_method(environ["REQUEST_METHOD"])
@@ -42,15 +50,14 @@ class VerifyRequests(Door):
             refuse_without_type(name.lower() for name, _ in headers)
             outcome: Verified | Unsigned = self._unsigned(headers, body) or self._verifier.verify(headers, body)
         except VerificationError as error:
-            return _answer(self._refused(error, body), start_response)
+            return self._refused(error, body)
         place, read = self._taken(outcome, body)
         for stale in (VERIFIED, UNSIGNED, "HTTP_TRANSFER_ENCODING"):
             environ.pop(stale, None)
         environ[place] = outcome
         environ["wsgi.input"] = BytesIO(read)
         environ["CONTENT_LENGTH"] = str(len(read))
-        answer: Iterable[bytes] = self._app(environ, start_response)
-        return answer
+        return None
 
     def _read(self, environ: Environ) -> bytes:
         """Read the body whole: never past its length, never more than the limit."""
