@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import pytest
 from store_kinds import Started
 
+pytest_plugins = ["rp_signing.testing.plugin"]
+
 
 @pytest.fixture(scope="session")
 def kinds() -> Iterator[Started]:

@@ -76,9 +76,14 @@ class RetainPixel(Sender):
             self._https[os.getpid()] = self._made()
 
     def _made(self) -> httpx2.Client:
-        http = httpx2.Client(**self._options)
+        network = self._network()
+        http = httpx2.Client(transport=network, **({} if network else self._options))
         hold_deadlines(http)
         return http
+
+    def _network(self) -> httpx2.BaseTransport | None:
+        """Give what the connections of this client's own are made of; None: sockets."""
+        return None
 
     def _http(self, prepared: Prepared) -> httpx2.Client:
         """Give the HTTP client of this process."""
@@ -178,9 +183,13 @@ class AsyncRetainPixel(Sender):
     ) -> None:
         super().__init__(settings)
         options = _options(settings, http_client, httpx2.AsyncClient, transport)
-        self._http = http_client or httpx2.AsyncClient(transport=transport, **options)
+        network = transport or self._network()
+        self._http = http_client or httpx2.AsyncClient(transport=network, **({} if network else options))
         self._closes = http_client is None
         self._loop: asyncio.AbstractEventLoop | None = None
+
+    def _network(self) -> httpx2.AsyncBaseTransport | None:
+        return None
 
     async def track(self, *, event: str, group_id: str | None = None, **members: Unpack[Members]) -> Receipt:
         """Send that somebody did something: `event`, 1 to 256 characters."""

@@ -16,13 +16,15 @@ from .. import grammar, wire
 from ..keys import ApiKey, Secret
 from ..signing import Signer, event_signing_input
 
-__all__ = ["Credentials", "Endpoint", "take_credentials"]
+__all__ = ["ALLOW_LIVE", "Credentials", "Endpoint", "take_credentials"]
 
 _LOG = logging.getLogger("rp_signing.sdk")
 
 _API_KEY = "RETAINPIXEL_API_KEY"
 _SECRET = "RETAINPIXEL_HMAC_SECRET"  # noqa: S105 - the name of a variable
 _BASE_URL = "RETAINPIXEL_BASE_URL"
+ALLOW_LIVE = "RETAINPIXEL_ALLOW_LIVE_IN_TESTS"
+"""The environment variable that, set to 1, lets a live api key be used inside a run of pytest."""
 
 
 class Credentials:
@@ -114,7 +116,11 @@ def take_credentials(settings: dict[str, Any]) -> Credentials | ValueError | Typ
         text, source = _argument(given, "api_key", _API_KEY)
         if text is None:
             return ValueError(f"there is no api key: give api_key=, or set the environment variable {_API_KEY}")
-        ApiKey(text)
+        if ApiKey(text).live and "PYTEST_CURRENT_TEST" in os.environ and os.environ.get(ALLOW_LIVE) != "1":
+            return ValueError(
+                f"{source} is a live api key, inside a test: use a test one, or the fixture sent_events, which sends "
+                f"nothing; {ALLOW_LIVE}=1 allows it"
+            )
         held, source = _argument(given, "secret", _SECRET)
         secret = held if held is None or isinstance(held, Secret) else Secret(held)
         return Credentials(text, secret, settings.get("clock"), settings.get("nonce"))
