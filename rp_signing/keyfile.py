@@ -11,7 +11,7 @@ from .canonical import parse
 from .errors import CanonicalizationError
 from .keys import ApiKey, Keyring, RetiredSecret, Secret
 
-__all__ = ["MAX_BYTES", "keyring_of", "load_keyring"]
+__all__ = ["MAX_BYTES", "keyring_of", "load_keyring", "read_document"]
 
 MAX_BYTES = 16 * 1024 * 1024
 """Bytes of a keys file that are read at the most: some 80,000 api keys."""
@@ -33,6 +33,18 @@ def load_keyring(path: str | os.PathLike[str]) -> Keyring:
     path = Path(path)
     try:
         return keyring_of(_parsed(_read(path, MAX_BYTES)), path.parent)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def read_document(path: str | os.PathLike[str]) -> Any:
+    """Give a keys file's content, parsed and not judged.
+
+    Raises:
+        ValueError: it cannot be read, or is no JSON.
+    """
+    try:
+        return _parsed(_read(Path(path), MAX_BYTES))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 

@@ -9,7 +9,7 @@ from .conform import conform
 from .demo import demo
 from .events import events
 from .explain import explain
-from .keys import keygen
+from .keys import keygen, keys
 from .serve import serve
 
 
@@ -22,5 +22,5 @@ def commands() -> None:
     """
 
 
-for _command in (canonicalize, sign, verify, explain, serve, events, keygen, conform, demo):
+for _command in (canonicalize, sign, verify, explain, serve, events, keys, keygen, conform, demo):
     commands.add_command(_command)

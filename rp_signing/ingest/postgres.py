@@ -93,6 +93,7 @@ WHERE e.id > $1::bigint AND ($2::text IS NULL OR e.api_key_id = $2) AND ($3::tex
   AND ($4::bigint IS NULL OR e.received_at >= $4) AND ($5::bigint IS NULL OR e.received_at <= $5)
 ORDER BY e.id LIMIT $6::bigint
 """
+_LAST_VERIFIED = "SELECT key_id, max(received_at) FROM rp_request WHERE key_id IS NOT NULL GROUP BY key_id"
 _NUMBERS = frozenset({0, 9, 12, 18, 20})
 _LIVE = 7
 
@@ -172,6 +173,10 @@ class PostgresEventStore:
         while page := self.find(after=after, limit=_PAGE):
             yield from page
             after = page[-1].row_id
+
+    def last_verified(self) -> dict[str, int]:
+        """Give when each key id last verified a request (`rp_signing.ingest.store.EventStore.last_verified`)."""
+        return {str(key_id): int(received_at or 0) for key_id, received_at in self._read(_LAST_VERIFIED)}
 
     def doctor(self) -> list[str]:
         """Say what is wrong with the database and its server, a sentence each."""

@@ -77,6 +77,8 @@ WHERE e.id > ?1 AND (?2 IS NULL OR e.api_key_id = ?2) AND (?3 IS NULL OR e.trust
 ORDER BY e.id LIMIT ?6
 """
 
+_LAST_VERIFIED = "SELECT key_id, max(received_at) FROM rp_request WHERE key_id IS NOT NULL GROUP BY key_id"
+
 
 class SQLiteEventStore:
     """Keeps events in a file that several processes of one machine may share (`rp_signing.ingest.store.EventStore`).
@@ -170,6 +172,11 @@ class SQLiteEventStore:
         while page := self.find(after=after, limit=_PAGE):
             yield from page
             after = page[-1].row_id
+
+    def last_verified(self) -> dict[str, int]:
+        """Give when each key id last verified a request (`rp_signing.ingest.store.EventStore.last_verified`)."""
+        with self._reading():
+            return dict(self._database.execute(_LAST_VERIFIED).fetchall())
 
     def doctor(self) -> list[str]:
         """Say what is wrong with the file, a sentence each."""

@@ -205,6 +205,12 @@ class EventStore(Protocol):
     def scan(self, after: int = 0) -> Iterator[StoredEvent]:
         """Give every event with a higher row number, in the order of storing; raises as `find`."""
 
+    def last_verified(self) -> dict[str, int]:
+        """Give when each key id last verified a request: key id → Unix seconds.
+
+        Reads every request of the store; raises as `find`.
+        """
+
     def doctor(self) -> list[str]:
         """Say what is wrong with the store, a sentence each; an empty list when nothing is. Raises as `find`."""
 
