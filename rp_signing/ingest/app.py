@@ -30,6 +30,7 @@ __all__ = ["BODY_TIMEOUT", "Ingest"]
 
 _LOG = logging.getLogger("rp_signing.ingest")
 _PREFIX = "/v1/"
+_CHECK = "check"
 
 
 class _Gate(NamedTuple):
@@ -55,6 +56,8 @@ class _Arrival:
 
 class Ingest:
     """Takes events by ``POST /v1/track``, ``/v1/identify``, ``/v1/group`` and ``/v1/batch``.
+
+    ``POST /v1/check`` takes any signed JSON, stores nothing, and says whether an event would have been taken.
 
     Every refusal is logged to ``rp_signing.ingest`` with its exact reason, and answered with what a stranger may be
     told. Whatever happens, an event is either stored durably and answered with 202, or not stored.
@@ -165,17 +168,22 @@ class Ingest:
         outcome = gate.verifier.admit(arrival.headers, arrival.body, now)
         if isinstance(outcome, Claim):
             arrival.claim = outcome
+        if route == _CHECK:
+            return self._check(arrival, floor(now))
         # A batch takes milliseconds to judge and a disk to store: neither in the event loop.
         return await asyncio.to_thread(self._accept, gate, arrival, route, outcome, arrival.body, floor(now))
+
+    def _check(self, arrival: _Arrival, received_at: int) -> Reply:
+        """Say that a request would have been taken; nothing is claimed and nothing stored, so it may come again."""
+        _parsed(arrival.body or b"", self._max_body)
+        trust = "standard" if arrival.claim is None else "high"
+        return accepted(Stored(0, 0), trust, received_at, arrival.request_id, floor(self._now()))
 
     def _accept(
         self, gate: _Gate, arrival: _Arrival, route: str, outcome: Claim | Unsigned, body: bytes, received_at: int
     ) -> Reply:
         """Parse, judge, claim and store: what comes once the MAC has held."""
-        try:
-            payload = parse(body, self._max_body)
-        except CanonicalizationError as error:
-            raise VerificationError(error.reason, error.detail, error.pointer) from None
+        payload = _parsed(body, self._max_body)
         claim = None if isinstance(outcome, Unsigned) else outcome
         entry = gate.keyring.find_id(outcome.api_key_id)
         assert entry is not None  # noqa: S101 - it has just been admitted out of this keyring
@@ -220,10 +228,17 @@ class Ingest:
         return (self._clock or time.time)()
 
 
+def _parsed(body: bytes, limit: int) -> Any:
+    try:
+        return parse(body, limit)
+    except CanonicalizationError as error:
+        raise VerificationError(error.reason, error.detail, error.pointer) from None
+
+
 def _route_of(scope: Message) -> str:
     path: str = scope["path"].removeprefix(scope.get("root_path", ""))
     route = path.removeprefix(_PREFIX)
-    if route == path or route not in ROUTES:
+    if route == path or route not in (*ROUTES, _CHECK):
         raise VerificationError(
             Reason.ROUTE_UNKNOWN, f"events are taken at {', '.join(_PREFIX + route for route in ROUTES)}"
         )

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-import ssl
 import time
 from collections.abc import Iterable
-from typing import Any, Self, Unpack
+from typing import Self, Unpack
 
 import httpx2
 
+from .connections import connection_options
 from .deadline import Deadline, hold_deadlines
 from .errors import ClientUnusable, NotDelivered
-from .prepare import Event, Members, Outgoing, Prepared
+from .prepare import Event, Members, Outgoing, Prepared, prepare_check
 from .reply import MAX_REPLY, Receipt, Reply
 from .sender import TIMEOUT, Sender, Settings
 
@@ -64,7 +64,7 @@ class RetainPixel(Sender):
         **settings: Unpack[Settings],
     ) -> None:
         super().__init__(settings)
-        options = _options(settings, http_client, httpx2.Client, transport)
+        options = connection_options(settings, http_client, httpx2.Client, transport)
         self._handed_in: httpx2.Client | None = http_client
         if http_client is None and transport is not None:
             self._handed_in = httpx2.Client(transport=transport)
@@ -112,6 +112,14 @@ class RetainPixel(Sender):
     def batch(self, events: Iterable[Event]) -> Receipt:
         """Send 1 to 1,000 events, dicts or models, in one request; all are stored, or none (SPEC EVT-5)."""
         return self.send(self._prepare_batch(events))
+
+    def check(self) -> Receipt:
+        """Prove the set-up: URL, api key, secret, clocks, and that bodies arrive unaltered. Nothing is stored.
+
+        Raises:
+            NotDelivered: of the kind that names the cause.
+        """
+        return self.send(prepare_check())
 
     def send(self, prepared: Prepared) -> Receipt:
         """Send events again, signed anew: the same messageIds, so that none is stored twice.
@@ -182,7 +190,7 @@ class AsyncRetainPixel(Sender):
         **settings: Unpack[Settings],
     ) -> None:
         super().__init__(settings)
-        options = _options(settings, http_client, httpx2.AsyncClient, transport)
+        options = connection_options(settings, http_client, httpx2.AsyncClient, transport)
         network = transport or self._network()
         self._http = http_client or httpx2.AsyncClient(transport=network, **({} if network else options))
         self._closes = http_client is None
@@ -208,6 +216,10 @@ class AsyncRetainPixel(Sender):
     async def batch(self, events: Iterable[Event]) -> Receipt:
         """Send 1 to 1,000 events, dicts or models, in one request; all are stored, or none (SPEC EVT-5)."""
         return await self.send(self._prepare_batch(events))
+
+    async def check(self) -> Receipt:
+        """Prove the set-up; nothing is stored. See `RetainPixel.check`."""
+        return await self.send(prepare_check())
 
     async def send(self, prepared: Prepared) -> Receipt:
         """Send events again, signed anew: the same messageIds, so that none is stored twice. See `RetainPixel.send`."""
@@ -258,33 +270,6 @@ class AsyncRetainPixel(Sender):
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
-
-
-def _options(settings: Settings, given: object, kind: type, transport: object) -> dict[str, Any]:
-    """Give what the HTTP client is to be made with."""
-    if given is not None and not isinstance(given, kind):
-        raise TypeError(f"http_client= must be an httpx2.{kind.__name__}, not {type(given).__name__}")
-    if given is not None and transport is not None:
-        raise ValueError("give http_client= or transport=, not both")
-    options: dict[str, Any] = {name: settings[name] for name in ("proxy", "verify") if name in settings}
-    for name in options:
-        if given is not None or transport is not None:
-            raise ValueError(
-                f"{name}= is for the connections of this client's own; give it to http_client= or transport="
-            )
-    if not isinstance(options.get("verify", True), (bool, ssl.SSLContext)):
-        raise TypeError(f"verify= must be a bool or an ssl.SSLContext, not {type(options['verify']).__name__}")
-    if "proxy" in options and not _sound(options["proxy"]):
-        # Without what was given: a proxy's URL may hold a password.
-        raise ValueError("proxy= must be like http://proxy.example:3128")
-    return options
-
-
-def _sound(proxy: Any) -> bool:
-    try:
-        return (proxy if isinstance(proxy, httpx2.Proxy) else httpx2.Proxy(proxy)).url.host != ""
-    except Exception:
-        return False
 
 
 def _bare(error: BaseException) -> BaseException:

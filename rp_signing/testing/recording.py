@@ -57,7 +57,8 @@ class Recording(list[dict[str, Any]]):
             headers = {"content-type": PROBLEM_MEDIA_TYPE, **dict(reply.further)}
             return httpx2.Response(reply.status, headers=headers, content=reply.body())
         payload = parse(body)
-        events = payload["batch"] if request.url.path.endswith("/batch") else [payload]
+        route = request.url.path.rpartition("/")[2]
+        events = payload["batch"] if route == "batch" else [] if route == "check" else [payload]
         self.extend(events)
         receipt = {
             "stored": len(events),
