@@ -7,6 +7,7 @@ import click
 from .bytes import canonicalize, sign, verify
 from .conform import conform
 from .demo import demo
+from .doctor import doctor
 from .events import events
 from .explain import explain
 from .keys import keygen, keys
@@ -22,5 +23,5 @@ def commands() -> None:
     """
 
 
-for _command in (canonicalize, sign, verify, explain, serve, events, keys, keygen, conform, demo):
+for _command in (canonicalize, sign, verify, explain, serve, events, keys, keygen, conform, doctor, demo):
     commands.add_command(_command)

@@ -1,0 +1,91 @@
+"""``doctor``: what stands between here and an endpoint, and what it does to requests."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path as File
+
+import click
+import httpx2
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+from ..signing import Signer
+from .answer import as_json, print_json
+from .events import wide_console
+from .path_probes import PROBES, Finding, Hopeless, Path
+
+
+@click.command()
+@click.option("--url", required=True, metavar="URL", help="Of the endpoint, as senders use it: https://HOST.")
+@click.option("--api-key", required=True, metavar="K", help="An api key that the endpoint takes.")
+@click.option(
+    "--secret-file",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=File),
+    metavar="F",
+    help="A file that holds its secret.",
+)
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=10.0, show_default=True, metavar="S")
+@as_json
+def doctor(url: str, api_key: str, secret_file: File, timeout: float, as_json: bool) -> None:
+    """Probe the way to an endpoint: what proxies and gateways on it change about a request. Stores nothing.
+
+    Exit code 0 when requests arrive as they were sent, 1 when something changes them.
+    """
+    if not url.startswith(("http://", "https://")):
+        raise click.UsageError("--url must be like https://ingest.example")
+    try:
+        signer = Signer(api_key=api_key, secret=secret_file.read_text().rstrip("\r\n"))
+    except (ValueError, OSError) as error:
+        raise click.UsageError(str(error)) from None
+    with httpx2.Client(timeout=timeout, follow_redirects=False) as http:
+        findings = _examined(Path(http, url, signer))
+    if as_json:
+        print_json({"fine": _fine(findings), "findings": [finding._asdict() for finding in findings]})
+    else:
+        _print(findings)
+    sys.exit(0 if _fine(findings) else 1)
+
+
+def _examined(path: Path) -> list[Finding]:
+    """Ask each probe; where the first is refused, the others would say the same."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    findings: list[Finding] = []
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        for probe in progress.track(PROBES, description="probing"):
+            try:
+                fine, detail = probe.ask(path)
+            except Hopeless as error:
+                return [Finding(probe.name, False, str(error))]
+            except httpx2.HTTPError as error:
+                # Its class alone: its text may hold an address with a password.
+                fine, detail = False, f"no answer: {type(error).__name__}"
+                if not findings:
+                    return [Finding(probe.name, fine, detail)]
+            findings.append(Finding(probe.name, fine, detail))
+    return findings
+
+
+def _fine(findings: list[Finding]) -> bool:
+    return all(finding.fine for finding in findings)
+
+
+def _print(findings: list[Finding]) -> None:
+    console = wide_console()
+    table = Table(title="the way to the endpoint", title_justify="left", header_style="bold")
+    table.add_column("sent")
+    table.add_column("")
+    table.add_column("what becomes of it", overflow="fold")
+    for finding in findings:
+        mark = "[green]fine[/]" if finding.fine else "[red]altered[/]"
+        table.add_row(finding.probe, mark, escape(finding.detail))
+    console.print(table)
+    if _fine(findings):
+        console.print("[green]Requests arrive as they were sent.[/]")
+    elif len(findings) == 1:
+        console.print("[red]The first request was not taken; nothing more was asked.[/]")
+    else:
+        console.print("[red]Something on the way changes requests.[/]")
