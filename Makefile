@@ -5,7 +5,7 @@ PYTHON ?= python3
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
-.PHONY: help demo test lint bench soak conform
+.PHONY: help demo test lint bench soak conform docs
 
 help:
 	@echo 'make demo   sign events, send them to a local endpoint, and show what became of each'
@@ -13,6 +13,7 @@ help:
 	@echo 'make lint   check style, types, import floors, dependencies and the wheel'
 	@echo 'make soak   the long proofs at full length, each with a progress bar; one of them: make soak PART=numbers'
 	@echo 'make conform  judge both adapters by every vector, and a running endpoint by every probe'
+	@echo 'make docs   build the pages into docs/_build/index.html; they read without a network'
 	@echo 'make bench  measure against floors and peers; about 4 minutes, writes benchmarks/report.html'
 
 demo: .venv/ready
@@ -41,6 +42,9 @@ conform: .venv/ready
 	.venv/bin/rp-signing conform -- .venv/bin/python -m rp_signing.conformance.adapter
 	.venv/bin/rp-signing conform -- node rp_signing/conformance/adapters/node/adapter.mjs
 	.venv/bin/python tests/probe_endpoint.py
+
+docs: .venv/ready
+	.venv/bin/sphinx-build --quiet --fail-on-warning --keep-going docs docs/_build
 
 bench: .venv-bench/ready
 	.venv-bench/bin/python -m benchmarks

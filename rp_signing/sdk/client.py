@@ -32,6 +32,8 @@ _ASKED = {"accept": "application/json", "accept-encoding": "identity", "user-age
 class RetainPixel(Sender):
     """Sends events, signed where there is a secret. Safe to share between threads.
 
+    ::
+
         with RetainPixel(api_key="rpx_test_…", secret="rps_test_…", base_url="https://ingest.example") as client:
             receipt = client.track(user_id="user-123", event="Order Completed", properties={"total": 49.9})
 

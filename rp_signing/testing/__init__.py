@@ -1,5 +1,7 @@
 """For tests of senders and receivers: valid requests, every way to spoil one, a clock to set, a client that records.
 
+::
+
     from rp_signing.testing import keyring, signed_request, spoilings
 
     def test_my_endpoint_refuses_what_is_spoiled(client):

@@ -1,0 +1,55 @@
+"""How the pages become a site: ``make docs``."""
+
+from pathlib import Path
+from typing import Any
+
+from rp_signing.explain.causes import CAUSES
+
+project = "rp-signing"
+copyright = "the rp-signing authors"
+html_title = "rp-signing"
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_show_sphinx = False
+html_copy_source = False
+html_show_sourcelink = False
+myst_heading_anchors = 4
+# A relative link of a page that is shown on GitHub too leads to a file that is no page of the site.
+suppress_warnings = ["myst.xref_missing"]
+default_role = "py:obj"
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_class_signature = "separated"
+napoleon_use_ivar = True
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+
+
+def _write_causes() -> None:
+    """Write the page of the mistakes that `explain` knows, out of the list that it uses."""
+    lines = [
+        "# Mistakes that `explain` knows",
+        "",
+        "`rp-signing explain` tries each of these, and pairs of them, and names the one that would have matched.",
+        "",
+        "| id | what happened, and what to do |",
+        "|---|---|",
+    ]
+    lines += [
+        f"| `{name}` | {text.replace('|', chr(92) + '|').replace('<', '&lt;')} |" for name, text in CAUSES.items()
+    ]
+    (Path(__file__).parent / "causes.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _of_a_tuple(_app: object, _what: str, _name: str, member: object, skip: bool, _options: object) -> bool:
+    """Leave out the fields of a NamedTuple: its docstring has described them."""
+    return skip or str(getattr(member, "__doc__", "")).startswith("Alias for field number")
+
+
+def setup(app: Any) -> None:
+    """Connect what Sphinx is to ask."""
+    app.connect("autodoc-skip-member", _of_a_tuple)
+
+
+_write_causes()
