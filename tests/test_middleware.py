@@ -311,3 +311,10 @@ def test_a_sender_that_hangs_up_is_answered_nothing() -> None:
     scope = {"type": "http", "method": "POST", "headers": []}
     asyncio.run(VerifyASGI(None, **defaults({}))(scope, receive, send))
     assert sent == []
+
+
+def test_a_refusal_links_to_its_page(send: Callable[..., Outcome]) -> None:
+    """With errors_url, the member `type` leads to the error's place on that page; else it is a URN."""
+    assert send(JSON, BODY).document["type"] == "urn:rp-signing:problem:api_key_missing"
+    linked = send(JSON, BODY, errors_url="https://docs.example/errors.html").document
+    assert linked["type"] == "https://docs.example/errors.html#api_key_missing"

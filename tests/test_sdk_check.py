@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+from served import serving
 from test_sdk_ingest import API_KEY, OPEN_KEY, OTHER, SECRET, Meddling, Place, altered, place
 
+from rp_signing import Keyring
+from rp_signing.ingest.app import Ingest
+from rp_signing.ingest.sqlite import SQLiteEventStore
 from rp_signing.sdk import (
     AsyncRetainPixel,
     BodyAltered,
@@ -104,3 +109,24 @@ def test_a_bug_report_has_the_versions() -> None:
     lines = dict(line.split(maxsplit=1) for line in run.stdout.splitlines())
     assert lines["cryptography"][0].isdigit()
     assert {"rp-signing", "orjson", "Python", "SQLite", "platform"} <= set(lines)
+
+
+def test_an_error_links_to_its_page(tmp_path: Path) -> None:
+    """Where the endpoint publishes a page of errors, problem document and exception lead to the error's place on it."""
+    page = "https://docs.example/errors.html"
+    store = SQLiteEventStore(tmp_path / "events.db")
+    with (
+        serving(Ingest(Keyring.of({API_KEY: [SECRET]}), store, errors_url=page)) as url,
+        RetainPixel(api_key=API_KEY, secret=OTHER, base_url=url) as sender,
+        pytest.raises(WrongSecret) as caught,
+    ):
+        sender.check()
+    store.close()
+    assert caught.value.page == f"{page}#signature_invalid"
+
+
+def test_an_error_without_a_page_links_nowhere(place: Place) -> None:
+    """A URN is no link."""
+    with client(place, secret=OTHER) as sender, pytest.raises(WrongSecret) as caught:
+        sender.check()
+    assert caught.value.page is None

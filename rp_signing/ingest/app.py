@@ -73,6 +73,8 @@ class Ingest:
         max_body: bytes; a longer body is refused before it is read whole.
         body_timeout: seconds that a body may take to arrive.
         observe: is told of each request that was judged, as an `Observation`.
+        errors_url: where the page of errors is published, such as ``https://docs.example/errors.html``; every problem
+            document then links to its error there.
 
     Raises:
         ValueError, TypeError: an argument makes no sense; the message says which.
@@ -90,6 +92,7 @@ class Ingest:
         max_body: int = DEFAULT_LIMIT,
         body_timeout: float = BODY_TIMEOUT,
         observe: Observe | None = None,
+        errors_url: str | None = None,
     ) -> None:
         if not body_timeout > 0:
             raise ValueError("body_timeout must be more than 0 seconds")
@@ -101,6 +104,7 @@ class Ingest:
         self._max_body = max_body
         self._body_timeout = body_timeout
         self._observe = observe
+        self._errors_url = errors_url
         self.use(keyring)
 
     @property
@@ -149,7 +153,7 @@ class Ingest:
         refusal.claim = refusal.claim or arrival.claim
         _log(refusal, arrival)
         told(self._observe, observation_of(None, refusal, self._now()), _LOG)
-        reply = refused(refusal, arrival.body, arrival.request_id, floor(self._now()))
+        reply = refused(refusal, arrival.body, arrival.request_id, floor(self._now()), self._errors_url)
         if refusal.reason is Reason.BODY_TIMEOUT and scope["http_version"].startswith("1"):
             reply = reply._replace(further=(("connection", "close"),))  # RFC 9110 §15.5.9
         return reply

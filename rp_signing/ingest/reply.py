@@ -25,9 +25,11 @@ def accepted(outcome: Stored, trust: str, received_at: int, request_id: str, ser
     return Reply(202, MEDIA_TYPE, document)
 
 
-def refused(error: VerificationError, body: bytes | None, request_id: str, server_time: int) -> Reply:
+def refused(
+    error: VerificationError, body: bytes | None, request_id: str, server_time: int, errors_url: str | None = None
+) -> Reply:
     """Say why, as `problem.refused` does, and of events which (SPEC EVT-5)."""
-    reply = problem.refused(error, body, request_id, server_time)
+    reply = problem.refused(error, body, request_id, server_time, errors_url)
     if isinstance(error, EventsRefused):
         reply.document["errors"] = [fault.document() for fault in error.errors]
     return reply

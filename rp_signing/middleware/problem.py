@@ -56,7 +56,9 @@ class Reply(NamedTuple):
         ]
 
 
-def refused(error: VerificationError, body: bytes | None, request_id: str, server_time: int) -> Reply:
+def refused(
+    error: VerificationError, body: bytes | None, request_id: str, server_time: int, errors_url: str | None = None
+) -> Reply:
     """Say why, and no more than a stranger may be told (SPEC RSN-1).
 
     Args:
@@ -64,9 +66,11 @@ def refused(error: VerificationError, body: bytes | None, request_id: str, serve
         body: as it was received; None where it was not read whole.
         request_id: 32 hex digits.
         server_time: whole Unix seconds.
+        errors_url: of the page that ``type`` leads to, before ``#`` and the public code; a URN, which leads nowhere,
+            when None.
     """
     document: dict[str, Any] = {
-        "type": PROBLEM_TYPE + error.public_code,
+        "type": (PROBLEM_TYPE if errors_url is None else f"{errors_url}#") + error.public_code,
         "title": error.reason.summary,
         "status": error.status,
         "detail": _GUARDED.get(error.reason, error.detail),

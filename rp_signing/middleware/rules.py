@@ -53,6 +53,8 @@ class Door:
         accept_reserialized: for receivers behind a gateway that rewrites JSON: try the canonical form too.
         clock: gives Unix seconds; `time.time` when None.
         observe: is told of each request that was judged, as an `Observation`.
+        errors_url: where the page of errors is published, such as ``https://docs.example/errors.html``; every problem
+            document then links to its error there.
 
     Raises:
         ValueError, TypeError: an argument makes no sense; the message says which.
@@ -72,6 +74,7 @@ class Door:
         accept_reserialized: bool = False,
         clock: Clock | None = None,
         observe: Observe | None = None,
+        errors_url: str | None = None,
     ) -> None:
         if nonces is None:
             raise TypeError("nonces must be a nonce store: without one a captured request passes again")
@@ -93,6 +96,7 @@ class Door:
         self._accept_unsigned = accept_unsigned
         self._clock = clock
         self._observe = observe
+        self._errors_url = errors_url
 
     def _unsigned(self, headers: list[tuple[str, str]], body: bytes) -> Unsigned | None:
         """Admit an unsigned request, parsed as strictly as a signed one; None where it is for the gate to judge."""
@@ -119,7 +123,7 @@ class Door:
         now, request_id = self._now(), secrets.token_hex(16)
         log_refusal(_LOG, error, {"request_id": request_id, "length": None if body is None else len(body)})
         told(self._observe, observation_of(None, error, now), _LOG)
-        return refused(error, body, request_id, floor(now))
+        return refused(error, body, request_id, floor(now), self._errors_url)
 
     def _now(self) -> float:
         return (self._clock or time.time)()

@@ -41,6 +41,7 @@ class NotDelivered(SigningError):
         status: the HTTP status (int), or None where there was no answer.
         request_id: the server's name for the request, or None.
         skew: seconds (int), the server's clock less the own one, or None where the server did not tell.
+        page: the URL of the page about this error, where the server publishes one; else None.
     """
 
     retryable: bool = False
@@ -55,8 +56,10 @@ class NotDelivered(SigningError):
         request_id: str | None = None,
         retry_after: int | None = None,
         skew: int | None = None,
+        page: str | None = None,
     ) -> None:
         super().__init__(message)
+        self.page = page
         self.prepared = prepared
         self.code = code
         self.status = status

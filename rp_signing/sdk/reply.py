@@ -31,6 +31,7 @@ MAX_REPLY = 1024 * 1024
 
 _AGAIN = "the events may or may not be stored; send(error.prepared) is safe, nothing is stored twice"
 _SECONDS = re.compile("[0-9]{1,9}")
+_PAGE = re.compile(r"https?://[!-~]{1,400}")
 # 413 and 422, as the endpoint answers them, are about the payload; so is a messageId that is taken.
 _OF_PAYLOAD = {reason.public_code for reason in Reason if reason.status in (413, 422)} | {Reason.MESSAGE_ID_CONFLICT}
 
@@ -153,6 +154,8 @@ def _refusal(
     code = document.get("code")
     known["code"] = code = credentials.scrub(code) if isinstance(code, str) else None
     known["retry_after"] = _retry_after(reply.headers)
+    page = document.get("type")
+    known["page"] = credentials.scrub(page) if isinstance(page, str) and _PAGE.fullmatch(page) else None
     said = _said(reply, document, credentials, known)
     if reply.status in (408, 429) or reply.status >= 500:
         return IngestUnavailable(f"{said}; send(error.prepared) sends the events again", **known)
