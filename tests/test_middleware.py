@@ -13,7 +13,7 @@ import pytest
 from parties import BODY, KEYS, LIVE_API_KEY, NOW, OTHER, Clock, signer
 from spec_page import API_KEY_ID, KEY_ID
 
-from rp_signing import Keyring, MemoryNonceStore, Reason, Verified
+from rp_signing import MemoryNonceStore, Reason, Verified
 from rp_signing.keyfile import keyring_of
 from rp_signing.middleware.asgi import VerifyRequests as VerifyASGI
 from rp_signing.middleware.wsgi import VerifyRequests as VerifyWSGI
@@ -117,12 +117,6 @@ def send(request: pytest.FixtureRequest) -> Callable[..., Outcome]:
     """Each door in its turn."""
     over: Callable[..., Outcome] = request.param
     return over
-
-
-@pytest.fixture(params=[VerifyASGI, VerifyWSGI])
-def door(request: pytest.FixtureRequest) -> Any:
-    """Each door's class in its turn."""
-    return request.param
 
 
 def test_a_signed_request_runs_the_application(send: Callable[..., Outcome]) -> None:
@@ -250,34 +244,6 @@ def test_the_hook_is_told_of_each_request(send: Callable[..., Outcome]) -> None:
         Observation(Reason.SIGNATURE_MISMATCH, UNVERIFIED, UNVERIFIED, None),
         Observation(None, UNVERIFIED, UNVERIFIED, None),
     ]
-
-
-def test_nonces_in_memory_are_refused_where_several_processes_serve(door: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """WEB_CONCURRENCY above 1 and a memory store do not go together, and the error says what does."""
-    monkeypatch.setenv("WEB_CONCURRENCY", "4")
-    with pytest.raises(ValueError, match=r"WEB_CONCURRENCY is 4.*SQLiteNonceStore"):
-        door(None, KEYRING, nonces=MemoryNonceStore(born=0))
-    for workers in ("1", "", "auto"):
-        monkeypatch.setenv("WEB_CONCURRENCY", workers)
-        door(None, KEYRING, nonces=MemoryNonceStore(born=0))
-
-
-@pytest.mark.parametrize(
-    ("options", "error"),
-    [
-        ({"nonces": None}, TypeError),
-        ({"keyring": {"rpx_test_demo": "s"}}, TypeError),
-        ({"body_timeout": 0}, ValueError),
-        ({"body_timeout": float("nan")}, ValueError),
-        ({"past": -1}, ValueError),
-        ({"max_body": "1"}, ValueError),
-    ],
-)
-def test_a_door_that_makes_no_sense_is_not_made(door: Any, options: dict[str, Any], error: type[Exception]) -> None:
-    """A wrong argument raises when the door is made, not at the first request."""
-    given = {"keyring": Keyring.of(KEYS), "nonces": MemoryNonceStore(born=0)} | options
-    with pytest.raises(error, match=next(iter(options))):
-        door(None, given.pop("keyring"), **given)
 
 
 def test_websockets_are_closed_and_the_start_passes() -> None:
