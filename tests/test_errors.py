@@ -90,3 +90,4 @@ def test_errors_travel_between_processes(error: SigningError) -> None:
     assert type(again) is type(error)
     assert str(again) == str(error)
     assert vars(again) == vars(error)
+    assert again.args == (error.reason, error.detail, error.pointer)  # type: ignore[attr-defined]

@@ -108,6 +108,7 @@ def test_generated_texts_are_taken() -> None:
     assert secret_text(bytes(range(32)), live=False) == SECRET
     assert Secret(LIVE).live
     assert len(LIVE) == 60
+    assert secret_text(bytes(32), live=True).startswith("rps_live_AAAA")
     assert api_key_text(bytes(16), live=True) == "rpx_live_" + "A" * 22
     assert ApiKey(api_key_text(b"\xff" * 16, live=False)).live is False
 
@@ -217,3 +218,8 @@ def test_generated_texts_are_spelled_as_the_spec_has_it(live: bool) -> None:
 def test_a_secret_may_have_been_retired_at_any_second() -> None:
     """0 is a second, too."""
     assert RetiredSecret(Secret("a" * 32), 0).until == 0
+
+
+def test_a_secret_may_have_retired_at_the_beginning_of_time() -> None:
+    """`until` 0 verifies nothing at rest, and is a time as good as others."""
+    assert RetiredSecret(Secret(PLAIN), 0).until == 0

@@ -85,6 +85,12 @@ def test_a_clock_that_gives_no_unix_time_is_refused(now: float) -> None:
         signer(Clock(now)).sign(b"{}")
 
 
+def test_the_first_second_of_ten_digits_is_a_time() -> None:
+    """Both ends of the ten digits are signed."""
+    for now in (1_000_000_000, 9_999_999_999):
+        assert signer(Clock(now)).sign(b"{}")["X-RP-Timestamp"] == str(now)
+
+
 @pytest.mark.parametrize("nonce", ["", "x" * 21, "x" * 65, "x" * 21 + "\n", "é" * 22, None, b"x" * 22])
 def test_a_nonce_that_no_header_may_carry_is_refused(nonce: Any) -> None:
     """A nonce outside its grammar is a ValueError that says the grammar."""
@@ -184,6 +190,7 @@ def test_an_event_is_its_members_in_any_order() -> None:
         ({**signed(), "a": [1e999]}, {}, "payload_number_range", "/a/0"),
         ({**signed(), "a": "\ud800"}, {}, "payload_surrogate", "/a"),
         ({**signed(), "a": {1: 2}}, {}, "key_not_string", "/a"),
+        ({**signed(), 1: 2}, {}, "key_not_string", ""),
         ({**signed(), "a": {2}}, {}, "value_not_json", "/a"),
     ],
 )

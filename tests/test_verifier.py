@@ -120,7 +120,9 @@ def test_a_request_is_refused_with_its_reason(headers: Any, body: bytes, told: s
 def test_a_fault_of_the_payload_has_its_place() -> None:
     """The JSON Pointer of a payload fault is handed on."""
     body = b'{"a":[1e400]}'
-    assert refusal(verifier(Clock()).verify, sign(body), body).pointer == "/a/0"
+    error = refusal(verifier(Clock()).verify, sign(body), body)
+    assert error.pointer == "/a/0"
+    assert "larger than any double" in error.detail
 
 
 def test_an_event_signature_is_no_request_signature() -> None:

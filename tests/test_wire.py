@@ -211,3 +211,9 @@ def test_a_value_may_be_a_subclass_of_str() -> None:
     """A value of a subclass of str counts as its text, whatever it prints as."""
     Value = enum.Enum("Value", {"NONCE": GOOD[wire.NONCE]}, type=str)  # a class
     assert read_headers({**GOOD, wire.NONCE: Value.NONCE}) == FIELDS
+
+
+def test_what_is_no_text_is_named_by_its_type() -> None:
+    """A value that is neither str nor bytes is refused with its type, and an unsigned request shows nothing."""
+    assert "is int;" in refusal(read_headers, {**GOOD, wire.NONCE: 5}).detail
+    assert repr(UnsignedFields("rpx_test_demo")) == "<UnsignedFields>"

@@ -1,0 +1,106 @@
+"""A sample of broken gates: each is found by the tests of its file (docs/mutants.md has the whole run)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Mutant(NamedTuple):
+    """One place that is broken.
+
+    Attributes:
+        module: of the package.
+        right: what stands there.
+        wrong: what stands there instead.
+        tests: what has to fail.
+    """
+
+    module: str
+    right: str
+    wrong: str
+    tests: str
+
+
+MUTANTS = {
+    "a MAC is compared by its beginning": Mutant(
+        "signing",
+        "compare_digest(secret.mac(signing_input), mac)",
+        "secret.mac(signing_input)[:8] == mac[:8]",
+        "vectors_library",
+    ),
+    "a second of the window too many": Mutant(
+        "replay", "timestamp < now - self.past", "timestamp < now - self.past - 1", "replay"
+    ),
+    "no future bound": Mutant("replay", "timestamp > now + self.future", "False", "replay"),
+    "purpose outside the MAC": Mutant("wire", r"RP1-HMAC-SHA256\n{purpose}\n", r"RP1-HMAC-SHA256\n", "signing"),
+    "a retired secret passes": Mutant(
+        "verifier",
+        "secret = entry.secrets.get(key_id)",
+        "secret = entry.secrets.get(key_id) or getattr(entry.retired.get(key_id), 'secret', None)",
+        "verifier",
+    ),
+    "parsed before the MAC": Mutant(
+        "verifier",
+        "claim = self.check(headers, body)\n",
+        "parse(body); claim = self.check(headers, body)\n",
+        "verifier",
+    ),
+    "an unsigned request passes": Mutant(
+        "verifier", "if isinstance(outcome, Unsigned):\n            raise", "if False:\n            raise", "verifier"
+    ),
+    "a store that breaks lets pass": Mutant(
+        "verifier", "elif isinstance(error, Exception):", "elif False:", "verifier_claims"
+    ),
+    "the last of two names counts": Mutant("canonical", "if name in seen:", "if False:", "parse"),
+    "a surrogate is replaced": Mutant(
+        "exact", 'name.encode("utf-16-be")', 'name.encode("utf-16-be", "replace")', "canonical"
+    ),
+    "a header may stand twice": Mutant("wire", "doubled = known", "pass", "wire"),
+}
+
+
+def tried(folder: Path, mutant: Mutant | None, tests: set[str]) -> subprocess.CompletedProcess[str]:
+    """Run these tests over a copy of the package with the one place broken."""
+    shutil.copytree(ROOT / "rp_signing", folder / "rp_signing", ignore=shutil.ignore_patterns("__pycache__"))
+    for linked in ("tests", "SPEC.md", "pyproject.toml"):
+        (folder / linked).symlink_to(ROOT / linked)
+    if mutant is not None:
+        module = folder / f"rp_signing/{mutant.module}.py"
+        text = module.read_text(encoding="utf-8")
+        assert mutant.right in text, "the line is not there any more"
+        module.write_text(text.replace(mutant.right, mutant.wrong), encoding="utf-8")
+    files = [f"tests/test_{name}.py" for name in sorted(tests)]
+    options = ["-q", "-x", "-p", "no:cacheprovider", "--rootdir", str(folder)]
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *options, *files],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_copy_itself_passes(tmp_path: Path) -> None:
+    """With nothing broken, the same tests pass over a copy: what they find below is the broken line."""
+    run = tried(tmp_path, None, {mutant.tests for mutant in MUTANTS.values()})
+    assert run.returncode == 0, run.stdout[-2000:] + run.stderr
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_broken_gate_is_found(name: str, tmp_path: Path) -> None:
+    """With one line broken, the tests of the line's own subject fail."""
+    mutant = MUTANTS[name]
+    run = tried(tmp_path, mutant, {mutant.tests})
+    # 1: tests ran, and some failed. Anything else is no proof.
+    assert run.returncode == 1, run.stdout[-2000:] + run.stderr
+    assert "failed" in run.stdout
