@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from .errors import Reason, VerificationError
 from .wire import signing_input
 
-__all__ = ["FUTURE", "PAST", "Claim", "Clock", "NonceStore", "Window"]
+__all__ = ["FUTURE", "PAST", "Claim", "Clock", "NonceStore", "Window", "nothing_fails_open"]
 
 PAST = 300
 """Seconds that a timestamp may lie in the past by default (SPEC §7)."""
@@ -175,3 +175,20 @@ class NonceStore(Protocol):
 
     async def arelease(self, claim: Claim, token: Any) -> None:
         """Do what `release` does, without holding up the event loop."""
+
+
+class nothing_fails_open:  # reads as a sentence
+    """Turn whatever a nonce store raises on a claim into a refusal, ``replay_store_unavailable`` (SPEC WIN-8)."""
+
+    def __init__(self, claim: Claim) -> None:
+        self._claim = claim
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if isinstance(error, VerificationError):
+            error.claim = self._claim
+        elif isinstance(error, Exception):
+            detail = f"the nonce store raised {type(error).__name__}; the request is refused"
+            raise VerificationError(Reason.REPLAY_STORE_UNAVAILABLE, detail, claim=self._claim) from error

@@ -52,7 +52,11 @@ class Signer:
         clock: Callable[[], float] | None = None,
         nonce: Callable[[], str] | None = None,
     ) -> None:
-        entry = ApiKey(api_key, [secret])
+        try:
+            entry = ApiKey(api_key, [secret])
+        except (TypeError, ValueError) as error:
+            del api_key, secret
+            raise error.with_traceback(None) from None
         self._api_key = api_key
         self._secret = next(iter(entry.secrets.values()))
         self._clock = clock
@@ -114,13 +118,22 @@ def sign_event(event: Mapping[str, Any], *, api_key: str, secret: Secret | str) 
         ValueError: the event has the member already (SPEC EVS-4), or a key breaks a rule of SPEC §8.
         CanonicalizationError: the event has no canonical form.
     """
+    try:
+        entry = ApiKey(api_key, [secret])
+        return _sign_event(event, entry)
+    except (CanonicalizationError, TypeError, ValueError) as error:
+        # A traceback keeps the locals of its frames.
+        del api_key, secret
+        raise error.with_traceback(None) from None
+
+
+def _sign_event(event: Any, entry: ApiKey) -> dict[str, Any]:
     if type(event) is not dict:
         raise CanonicalizationError(
             Reason.VALUE_NOT_JSON, f"an event is a dict, not {type(event).__name__}; write dict(event)", ""
         )
     if wire.SIGNATURE_MEMBER in event:
         raise ValueError(f"the event has {wire.SIGNATURE_MEMBER} already; sign it once, or take it out first")
-    entry = ApiKey(api_key, [secret])
     key = next(iter(entry.secrets.values()))
     signing_input = event_signing_input(canonicalize(event), entry.api_key_id, key.key_id)
     return {**event, wire.SIGNATURE_MEMBER: grammar.spell_mac(key.mac(signing_input))}
@@ -152,12 +165,21 @@ def verify_event(
         VerificationError: ``api_key_unknown``, ``event_signature_missing``, ``event_signature_mismatch``,
             ``key_id_unknown``, ``event_invalid``, or the reason why the event has no canonical form.
     """
+    try:
+        entry = keyring.find(api_key)
+        return _verify_event(event, entry, key_id, at_rest, received_at)
+    except VerificationError as error:
+        # A traceback keeps the locals of its frames.
+        del api_key
+        raise error.with_traceback(None) from None
+
+
+def _verify_event(event: Any, entry: ApiKey | None, key_id: str | None, at_rest: bool, received_at: int | None) -> str:
     if type(event) is not dict:
         raise VerificationError(Reason.EVENT_INVALID, f"an event is a JSON object, not {type_name(event)}", "")
     for name in event:
         if type(name) is not str:
             raise VerificationError(Reason.KEY_NOT_STRING, f"a name of type {type_name(name)}; names are str", "")
-    entry = keyring.find(api_key)
     if entry is None:
         raise VerificationError(Reason.API_KEY_UNKNOWN, "the api key of this event is not in the keyring")
     unsigned = {name: value for name, value in event.items() if name != wire.SIGNATURE_MEMBER}

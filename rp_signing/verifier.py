@@ -11,7 +11,7 @@ from . import wire
 from .canonical import DEFAULT_LIMIT, canonicalize, parse
 from .errors import CanonicalizationError, Reason, VerificationError
 from .keys import ApiKey, Keyring
-from .replay import FUTURE, PAST, Claim, Clock, NonceStore, Window
+from .replay import FUTURE, PAST, Claim, Clock, NonceStore, Window, nothing_fails_open
 from .signing import matches
 
 __all__ = ["Unsigned", "Verified", "Verifier"]
@@ -137,17 +137,26 @@ class Verifier:
             TypeError: the body is no bytes, the headers are no headers, or there is no store.
         """
         nonces = self._store
-        claim, payload = self._judge(headers, body)
-        with nothing_fails_open(claim):
-            token = nonces.claim(claim, self._now)
+        try:
+            claim, payload = self._judge(headers, body)
+            with nothing_fails_open(claim):
+                token = nonces.claim(claim, self._now)
+        except VerificationError as error:
+            # A traceback keeps the locals of its frames, and the api key is in these.
+            del headers
+            raise error.with_traceback(None) from error.__cause__
         return Verified(payload, claim, nonces, token)
 
     async def averify(self, headers: wire.Headers, body: bytes) -> Verified:
         """Do what `verify` does, without holding up the event loop while the store works."""
         nonces = self._store
-        claim, payload = self._judge(headers, body)
-        with nothing_fails_open(claim):
-            token = await nonces.aclaim(claim, self._now)
+        try:
+            claim, payload = self._judge(headers, body)
+            with nothing_fails_open(claim):
+                token = await nonces.aclaim(claim, self._now)
+        except VerificationError as error:
+            del headers
+            raise error.with_traceback(None) from error.__cause__
         return Verified(payload, claim, nonces, token)
 
     def check(self, headers: wire.Headers, body: bytes, now: float | None = None) -> Claim:
@@ -165,9 +174,13 @@ class Verifier:
             VerificationError: it is refused; ``.reason`` says why.
             TypeError: the body is no bytes, or the headers are no headers.
         """
-        outcome = self.admit(headers, body, now)
-        if isinstance(outcome, Unsigned):
-            raise _unsigned()
+        try:
+            outcome = self.admit(headers, body, now)
+            if isinstance(outcome, Unsigned):
+                raise _unsigned()
+        except VerificationError as error:
+            del headers
+            raise error.with_traceback(None) from error.__cause__
         return outcome
 
     def admit(self, headers: wire.Headers, body: bytes, now: float | None = None) -> Claim | Unsigned:
@@ -175,7 +188,13 @@ class Verifier:
 
         Args and errors are those of `check`; `Unsigned` is returned where no signature is there and none is required.
         """
-        body = _bytes_of(body)
+        try:
+            return self._admit(headers, _bytes_of(body), now)
+        except VerificationError as error:
+            del headers
+            raise error.with_traceback(None) from error.__cause__
+
+    def _admit(self, headers: wire.Headers, body: bytes, now: float | None) -> Claim | Unsigned:
         if len(body) > self._max_body:
             raise VerificationError(
                 Reason.PAYLOAD_TOO_LARGE, f"the body has {len(body):,} bytes, the limit is {self._max_body:,}"
@@ -277,23 +296,4 @@ def _bytes_of(body: Any) -> bytes:
 
 
 def _unsigned() -> VerificationError:
-    return VerificationError(
-        Reason.SIGNATURE_MISSING, "the request is not signed, and this api key requires that it is"
-    )
-
-
-class nothing_fails_open:  # reads as a sentence
-    """Turn whatever a nonce store raises on a claim into a refusal, ``replay_store_unavailable`` (SPEC WIN-8)."""
-
-    def __init__(self, claim: Claim) -> None:
-        self._claim = claim
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        if isinstance(error, VerificationError):
-            error.claim = self._claim
-        elif isinstance(error, Exception):
-            detail = f"the nonce store raised {type(error).__name__}; the request is refused"
-            raise VerificationError(Reason.REPLAY_STORE_UNAVAILABLE, detail, claim=self._claim) from error
+    return VerificationError(Reason.SIGNATURE_MISSING, "the request is not signed; this api key requires that it is")

@@ -128,7 +128,12 @@ def read_headers(headers: Headers) -> SignedFields | UnsignedFields:
     """
     if type(headers) is list and (fields := _read_asgi(headers)):
         return fields
-    return _read_carefully(*_pick(headers))
+    try:
+        return _read_carefully(*_pick(headers))
+    except VerificationError as error:
+        # A traceback keeps the locals of its frames, and the api key is in these.
+        del headers
+        raise error.with_traceback(None) from None
 
 
 _FIVE = itemgetter(*(name.lower().encode() for name in _OWN))

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import uvicorn
+from leaks import leaked
 
 PATIENCE = 30.0
 """Seconds after which a test that waits for a server has failed."""
@@ -52,6 +53,7 @@ class Answer(NamedTuple):
     def of(cls, response: HTTPResponse) -> Answer:
         """Read a response whole."""
         text = response.read()
+        assert leaked(text.decode("utf-8", "replace")) == []
         headers = {name.lower(): value for name, value in response.getheaders()}
         return cls(response.status, headers, json.loads(text) if text else {})
 

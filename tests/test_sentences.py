@@ -112,7 +112,7 @@ SENTENCES: list[tuple[Callable[[], Any], str]] = [
      "signature_mismatch: no active secret of this api key gives this signature over the headers and the "
      "bytes received"),
     (lambda: verify({wire.API_KEY: API_KEY}),
-     "signature_missing: the request is not signed, and this api key requires that it is"),
+     "signature_missing: the request is not signed; this api key requires that it is"),
     (lambda: verify({}),
      "api_key_missing: X-RP-Api-Key is not there"),
     (lambda: verify(headers(CONTENT_ENCODING="gzip")),

@@ -20,8 +20,8 @@ from ..middleware.body import Disconnected, Message, Receive, Send, read_body
 from ..middleware.problem import Reply
 from ..middleware.rules import BODY_TIMEOUT, log_refusal, refuse_without_type
 from ..observation import Observe, observation_of, told
-from ..replay import FUTURE, PAST, Claim, Clock, NonceStore
-from ..verifier import Unsigned, Verifier, nothing_fails_open
+from ..replay import FUTURE, PAST, Claim, Clock, NonceStore, nothing_fails_open
+from ..verifier import Unsigned, Verifier
 from .judge import judge
 from .reply import accepted, refused
 from .store import EventStore, MessageIdConflict, ReceivedEvent, ReceivedRequest, Stored
