@@ -1,9 +1,14 @@
 """How the pages become a site: ``make docs``."""
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
 from rp_signing.explain.causes import CAUSES
+
+HERE = Path(__file__).parent
+VERDICTS = {True: "held", False: "**broken**", None: "not tried"}
 
 project = "rp-signing"
 copyright = "the rp-signing authors"
@@ -39,7 +44,32 @@ def _write_causes() -> None:
     lines += [
         f"| `{name}` | {text.replace('|', chr(92) + '|').replace('<', '&lt;')} |" for name, text in CAUSES.items()
     ]
-    (Path(__file__).parent / "causes.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (HERE / "causes.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _write_proof() -> None:
+    """Write the page of the long proofs, out of what `make soak` has left in proof.json."""
+    proof = json.loads((HERE / "proof.json").read_text(encoding="utf-8"))
+    seconds = sum(part["seconds"] for part in proof["parts"].values())
+    lines = [
+        "# The long proofs",
+        "",
+        f"What `make soak` tried at full length on {proof['machine']}, in {seconds / 60:.0f} minutes.",
+        "`make soak PART=name` runs one of them again; [Why the gate holds](security.md) says what each is for.",
+        "",
+        "| part | what was tried | wanted | seen | |",
+        "|---|---|---|---|---|",
+    ]
+    for name, part in proof["parts"].items():
+        for row in part["rows"]:
+            cells = (row["work"], row["wanted"], row["seen"], VERDICTS[row["held"]])
+            lines.append("| " + " | ".join([f"`{name}`", *map(_cell, cells)]) + " |")
+    (HERE / "proof.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _cell(text: str) -> str:
+    """Write a text so that it fits into a table: no bar, and of a digest its beginning."""
+    return re.sub(r"\b([0-9a-f]{12})[0-9a-f]{52}\b", r"\1…", text).replace("|", chr(92) + "|")
 
 
 def _of_a_tuple(_app: object, _what: str, _name: str, member: object, skip: bool, _options: object) -> bool:
@@ -53,3 +83,4 @@ def setup(app: Any) -> None:
 
 
 _write_causes()
+_write_proof()
