@@ -12,7 +12,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError
 
 from .errors import Reason, VerificationError
 
@@ -72,9 +72,7 @@ WIRE_NAMES = {re.sub("([A-Z])", r"_\1", name).lower(): name for name in _EXPECTE
 """Python's spelling of a member → that of the wire, where they differ."""
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", validate_by_name=True, validate_by_alias=True, hide_input_in_errors=True)
-
+class _Model(BaseModel, extra="forbid", validate_by_name=True, validate_by_alias=True, hide_input_in_errors=True):
     def to_wire(self) -> dict[str, Any]:
         """Give the members that were set, under their names on the wire; their values are not copied."""
         fields, given = type(self).model_fields, self.model_fields_set | {"type"}

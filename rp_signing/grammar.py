@@ -22,8 +22,8 @@ class Rule:
     __slots__ = ("_fullmatch", "pattern", "shape")
 
     def __init__(self, pattern: str, shape: str) -> None:
-        self.pattern = pattern
-        self.shape = shape
+        self.pattern: str = pattern
+        self.shape: str = shape
         self._fullmatch = re.compile(pattern).fullmatch
 
     def matches(self, text: object) -> bool:

@@ -87,8 +87,8 @@ class RetiredSecret:
     def __init__(self, secret: Secret | str, until: int) -> None:
         if type(until) is not int or until < 0:
             raise ValueError("until must be whole Unix seconds (an int)")
-        self.secret = _as_secret(secret)
-        self.until = until
+        self.secret: Secret = _as_secret(secret)
+        self.until: int = until
 
     def __repr__(self) -> str:
         return f"<RetiredSecret {self.secret.key_id} until {self.until}>"
@@ -124,10 +124,10 @@ class ApiKey:
     ) -> None:
         _check_api_key(api_key)
         active = [_as_secret(secret) for secret in secrets]
-        self.api_key_id = api_key_id(api_key)
-        self.live = api_key.startswith("rpx_live_")
-        self.secrets = {secret.key_id: secret for secret in active}
-        self.retired = {old.secret.key_id: old for old in retired}
+        self.api_key_id: str = api_key_id(api_key)
+        self.live: bool = api_key.startswith("rpx_live_")
+        self.secrets: dict[str, Secret] = {secret.key_id: secret for secret in active}
+        self.retired: dict[str, RetiredSecret] = {old.secret.key_id: old for old in retired}
         if len(active) > MAX_SECRETS:
             raise ValueError(f"{len(active)} active secrets; an api key has at most {MAX_SECRETS}, retire the oldest")
         if len(self.secrets) < len(active):
@@ -140,7 +140,7 @@ class ApiKey:
                 raise ValueError("a {} secret beside a {} api key; take keys of one kind".format(*kinds))
         if require_signature and not active:
             raise ValueError("a signature is required, but there is no active secret")
-        self.require_signature = bool(active) if require_signature is None else require_signature
+        self.require_signature: bool = bool(active) if require_signature is None else require_signature
 
     def __repr__(self) -> str:
         return f"<ApiKey {self.api_key_id} secrets={list(self.secrets)} retired={list(self.retired)}>"

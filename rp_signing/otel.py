@@ -6,8 +6,8 @@ from .observation import Observation
 
 try:
     from opentelemetry.metrics import Meter, get_meter
-except ImportError as error:
-    raise ImportError(f"{error}; this adapter needs its extra: pip install 'rp-signing[otel]'") from None
+except ImportError as _error:
+    raise ImportError(f"{_error}; this adapter needs its extra: pip install 'rp-signing[otel]'") from None
 
 __all__ = ["OpenTelemetryObserver"]
 

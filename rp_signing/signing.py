@@ -61,8 +61,8 @@ class Signer:
         self._secret = next(iter(entry.secrets.values()))
         self._clock = clock
         self._nonce = nonce
-        self.api_key_id = entry.api_key_id
-        self.key_id = self._secret.key_id
+        self.api_key_id: str = entry.api_key_id
+        self.key_id: str = self._secret.key_id
 
     def sign(self, body: bytes) -> dict[str, str]:
         """Sign a body with a fresh timestamp and nonce.

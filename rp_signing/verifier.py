@@ -53,15 +53,15 @@ class Verified:
     )  # fmt: skip
 
     def __init__(self, payload: Any, claim: Claim, nonces: NonceStore, token: Any) -> None:
-        self.payload = payload
-        self.claim = claim
-        self.api_key_id = claim.api_key_id
-        self.key_id = claim.key_id
-        self.timestamp = claim.timestamp
-        self.nonce = claim.nonce
-        self.digest = claim.digest
-        self.reserialized = claim.reserialized
-        self.live = claim.live
+        self.payload: Any = payload
+        self.claim: Claim = claim
+        self.api_key_id: str = claim.api_key_id
+        self.key_id: str = claim.key_id
+        self.timestamp: int = claim.timestamp
+        self.nonce: str = claim.nonce
+        self.digest: str = claim.digest
+        self.reserialized: bool = claim.reserialized
+        self.live: bool = claim.live
         self._nonces = nonces
         self._token = token
 

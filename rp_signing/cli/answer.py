@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
 
 import click
 
 from ..errors import CanonicalizationError, VerificationError
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def as_json(command: _Command) -> _Command:
+    """Give a command the option ``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
 
 
 def print_json(document: Any) -> None:

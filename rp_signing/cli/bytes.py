@@ -18,7 +18,7 @@ from ..stores.memory import MemoryNonceStore
 from ..verifier import Verified, Verifier
 from .answer import as_json, print_json, read_body, refuse
 
-existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
+existing_file: click.Path[Path] = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()

@@ -30,7 +30,7 @@ class KeysFile:
     def __init__(self, path: Path) -> None:
         self._path = path.resolve()
         self._document: Any = read_document(self._path) if self._path.exists() else {"api_keys": []}
-        self.keyring = self._judged()
+        self.keyring: Keyring = self._judged()
 
     def add_api_key(self, api_key: str, secret: str) -> None:
         """Add an api key with its first secret, and write the file."""

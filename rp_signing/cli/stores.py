@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import click
 
@@ -22,18 +23,24 @@ _REDIS = ("redis", "rediss", "unix")
 _SECONDS = 4.0
 _PERCENT = "a password is written with % / @ : ? # as %25 %2F %40 %3A %3F %23"
 
-data_option = click.option(
-    "--data",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help=f"Where events and nonces are kept, in {DATABASE}; made where it is not.",
-)
-events_option = click.option(
-    "--events",
-    "events_url",
-    metavar="URL",
-    help="Keep events in a database instead: postgresql://…",
-)
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def data_option(command: _Command) -> _Command:
+    """Give a command the option ``--data``."""
+    return click.option(
+        "--data",
+        type=click.Path(file_okay=False, path_type=Path),
+        metavar="DIR",
+        help=f"Where events and nonces are kept, in {DATABASE}; made where it is not.",
+    )(command)
+
+
+def events_option(command: _Command) -> _Command:
+    """Give a command the option ``--events``."""
+    return click.option(
+        "--events", "events_url", metavar="URL", help="Keep events in a database instead: postgresql://…"
+    )(command)
 
 
 class Place(NamedTuple):
@@ -88,8 +95,8 @@ class Stores:
         self._closing = ExitStack()
         self._patient = patient
         try:
-            self.events = self._open_events(place)
-            self.nonces = self._open_nonces(place)
+            self.events: EventStore = self._open_events(place)
+            self.nonces: NonceStore | None = self._open_nonces(place)
         except (OSError, ValueError, StoreError, ImportError) as error:
             self.close()
             raise click.UsageError(str(error)) from None

@@ -32,7 +32,7 @@ class Crash(Exception):
 
     def __init__(self, what: str, last_lines: Sequence[str] = ()) -> None:
         self.what = what
-        self.last_lines = tuple(last_lines)
+        self.last_lines: tuple[str, ...] = tuple(last_lines)
         super().__init__(f"{what}; its last lines: {' | '.join(last_lines)}" if last_lines else what)
 
 
@@ -86,7 +86,7 @@ class Adapter:
         for thread in self._threads:
             thread.start()
         try:
-            self.hello = _read_hello(self._exchange({"do": "hello", "protocol": PROTOCOL}))
+            self.hello: Hello = _read_hello(self._exchange({"do": "hello", "protocol": PROTOCOL}))
         except ValueError as error:
             self.close()
             raise Crash(f"its hello is wrong: {error}", self._last_lines()) from None

@@ -82,7 +82,7 @@ class ServerClock:
     """
 
     def __init__(self) -> None:
-        self.known = False
+        self.known: bool = False
         self._earliest = self._latest = time.time() - time.monotonic()
 
     def learn(self, server_time: int, sent: float, received: float) -> None:
@@ -127,11 +127,11 @@ class Sender:
     def __init__(self, api_key: str, secret: Secret | str) -> None:
         entry = ApiKey(api_key, [secret])
         self.api_key = api_key
-        self.api_key_id = entry.api_key_id
-        self.secret = next(iter(entry.secrets.values()))
-        self.clock = ServerClock()
+        self.api_key_id: str = entry.api_key_id
+        self.secret: Secret = next(iter(entry.secrets.values()))
+        self.clock: ServerClock = ServerClock()
         self.macs: set[str] = set()
-        self.run = f"probe-{randomness.token_hex(8)}"
+        self.run: str = f"probe-{randomness.token_hex(8)}"
         self._numbers = count()
 
     def __repr__(self) -> str:

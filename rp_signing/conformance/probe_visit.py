@@ -32,7 +32,10 @@ class Differs(Exception):
 
     def __init__(self, wanted: Any, got: Any, differs: str, detail: str) -> None:
         super().__init__(detail)
-        self.wanted, self.got, self.differs, self.detail = wanted, got, differs, detail
+        self.wanted: Any = wanted
+        self.got: Any = got
+        self.differs: str = differs
+        self.detail: str = detail
 
 
 class Undecided(Exception):
@@ -63,7 +66,8 @@ class Patience:
     """
 
     def __init__(self, seconds: float) -> None:
-        self.seconds = self.first = seconds
+        self.first: float = seconds
+        self.seconds: float = seconds
 
     def lose(self) -> None:
         """Note that no answer came."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .driver import Adapter, Crash
+from .driver import Adapter, Crash, Hello
 from .judge import crashed, judge, unasked
 from .outcome import Outcome, Status
 from .vectors import question
@@ -36,7 +36,7 @@ class Trial:
         self._adapter: Adapter | None = Adapter(command, timeout)
         self._number = 0
         self._in_a_row = 0
-        self.hello = self._adapter.hello
+        self.hello: Hello = self._adapter.hello
 
     def __enter__(self) -> Trial:
         return self

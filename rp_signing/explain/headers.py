@@ -46,17 +46,19 @@ class Reading:
 
     def __init__(self, pairs: Iterable[tuple[Any, Any]]) -> None:
         self.slips: list[Cause] = []
-        self.zipped = self.key_id_lost = False
+        self.zipped: bool = False
+        self.key_id_lost: bool = False
         self._found: dict[str, str] = {}
         for name, value in pairs:
             self._take(_text(name), _text(value))
         self._look_at_content()
-        self.api_key = self._read_api_key()
-        self.key_id = self._read_key_id()
-        self.timestamps = self._read_timestamp()
-        self.seconds = int(self.timestamps[-1]) if self.timestamps and self.timestamps[-1].isdecimal() else None
-        self.nonce = self._read_nonce()
-        self.mac = self._read_mac()
+        self.api_key: str | None = self._read_api_key()
+        self.key_id: str | None = self._read_key_id()
+        self.timestamps: tuple[str, ...] = self._read_timestamp()
+        last = self.timestamps[-1] if self.timestamps else ""
+        self.seconds: int | None = int(last) if last.isdecimal() else None
+        self.nonce: str | None = self._read_nonce()
+        self.mac: bytes | None = self._read_mac()
         self._look_for_missing()
 
     def _slip(self, slip: str, /, **shown: object) -> None:

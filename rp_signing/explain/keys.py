@@ -76,7 +76,7 @@ class Key:
     __slots__ = ("_context", "_key", "_make", "_source", "causes", "fourth")
 
     def __init__(self, causes: tuple[Cause, ...], key: bytes, source: Source, make: Make | None = None) -> None:
-        self.causes = causes
+        self.causes: tuple[Cause, ...] = causes
         self._key = key
         self._make = make
         self._context = HMAC(key, SHA256())

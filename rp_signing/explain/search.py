@@ -40,9 +40,9 @@ class Meter:
     """
 
     def __init__(self) -> None:
-        self.hashes = 0
-        self.macs = 0
-        self.stopped = False
+        self.hashes: int = 0
+        self.macs: int = 0
+        self.stopped: bool = False
         self.limit = MAX_HASHES_SINGLE
 
     def may_hash(self) -> bool:
@@ -130,7 +130,7 @@ class Search:
         cover = meter.cover((), body)
         self._plain = [] if cover is None else [cover]
         self._near: list[Cover] = []
-        self.received = draft.over(self._plain[0]) if self._plain else draft
+        self.received: Draft = draft.over(self._plain[0]) if self._plain else draft
 
     def run(self, known: int = 0) -> Found | None:
         """Look for up to two mistakes, so many of which are known already."""

@@ -165,7 +165,7 @@ class MessageIdConflict(VerificationError):
             "this messageId was used before, for an event with other content; every event needs one of its own",
             "/messageId",
         )
-        self.indexes = list(indexes)
+        self.indexes: list[int] = list(indexes)
 
 
 class EventStore(Protocol):

@@ -3,8 +3,8 @@
 try:
     import httpx2 as _httpx2  # noqa: F401 - is the extra there?
     import pydantic as _pydantic  # noqa: F401
-except ImportError as error:
-    raise ImportError(f'{error}; the client needs its extra: pip install "rp-signing[client]"') from None
+except ImportError as _error:
+    raise ImportError(f'{_error}; the client needs its extra: pip install "rp-signing[client]"') from None
 
 from ..events import Group, Identify, Track
 from .batches import split

@@ -53,12 +53,12 @@ class Credentials:
         clock: Callable[[], float] | None,
         nonce: Callable[[], str] | None,
     ) -> None:
-        self.api_key_id = ApiKey(api_key).api_key_id
+        self.api_key_id: str = ApiKey(api_key).api_key_id
         self._api_key = api_key
         self._secret = secret
         self._clock = clock
         self._signer = None if secret is None else Signer(api_key=api_key, secret=secret, clock=clock, nonce=nonce)
-        self.key_id = None if secret is None else secret.key_id
+        self.key_id: str | None = None if secret is None else secret.key_id
         if secret is None:
             _LOG.warning("api key %s: events are sent unsigned; set %s to sign them", self.api_key_id, _SECRET)
 

@@ -100,7 +100,7 @@ class PayloadRefused(RequestRefused):
     """
 
     def __init__(self, message: str, *, errors: Sequence[dict[str, Any]] = (), **known: Any) -> None:
-        self.errors = list(errors)
+        self.errors: list[dict[str, Any]] = list(errors)
         super().__init__(f"{message}: {sentence_of(self.errors)}" if self.errors else message, **known)
 
 

@@ -18,9 +18,9 @@ from weakref import WeakKeyDictionary
 try:
     import psycopg
     import psycopg_pool
-except ImportError as error:  # also where psycopg is, and the library that it needs is not
+except ImportError as _error:  # also where psycopg is, and the library that it needs is not
     raise ModuleNotFoundError(
-        f"{str(error).splitlines()[0]}; PostgreSQL needs: pip install 'rp-signing[postgres]'", name=error.name
+        f"{str(_error).splitlines()[0]}; PostgreSQL needs: pip install 'rp-signing[postgres]'", name=_error.name
     ) from None
 from psycopg import errors, pq
 from psycopg.waiting import Ready, Wait

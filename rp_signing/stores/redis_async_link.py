@@ -39,7 +39,7 @@ class AsyncLink:
     """
 
     def __init__(self, client: Any, timeout: float) -> None:
-        self.reach = Reach(client, asynchronous, timeout)
+        self.reach: Reach = Reach(client, asynchronous, timeout)
         self._timeout = timeout
         self._room: defaultdict[Node, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(self.reach.most))
         self._free: defaultdict[Node, list[Any]] = defaultdict(list)

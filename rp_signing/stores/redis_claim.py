@@ -34,7 +34,7 @@ class Places:
     """
 
     def __init__(self, nodes: list[Node], remap: Callable[[str, int], tuple[str, int]] | None, prefix: str) -> None:
-        self.keys = Keys(prefix)
+        self.keys: Keys = Keys(prefix)
         self.of_tag: list[Node] = [None] * TAGS
         self.ahead: dict[Node, float] = {}
         self._known = nodes

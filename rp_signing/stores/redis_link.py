@@ -18,8 +18,8 @@ try:
     from redis.backoff import NoBackoff
     from redis.crc import key_slot
     from redis.exceptions import OutOfMemoryError
-except ImportError as error:
-    raise ImportError(f"{error}; the store needs its extra: pip install 'rp-signing[redis]'") from None
+except ImportError as _error:
+    raise ImportError(f"{_error}; the store needs its extra: pip install 'rp-signing[redis]'") from None
 
 __all__ = [
     "FAILURES", "FORKED", "Answers", "Command", "Link", "Messages", "Node", "OutOfMemoryError", "Reach", "RedisError",
@@ -126,7 +126,7 @@ class Link:
     """
 
     def __init__(self, client: Any, timeout: float) -> None:
-        self.reach = Reach(client, redis, timeout)
+        self.reach: Reach = Reach(client, redis, timeout)
         self._free: defaultdict[Node, list[Any]] = defaultdict(list)
         self._process = os.getpid()
 

@@ -39,9 +39,9 @@ class Script:
     """A Lua text, and the name the server knows it by: its SHA-1, 40 hex digits."""
 
     def __init__(self, text: str) -> None:
-        self.text = text.replace("APART", str(APART)).replace("MARGIN", str(MARGIN)).strip()
-        self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
-        self.load = ("SCRIPT", "LOAD", self.text)
+        self.text: str = text.replace("APART", str(APART)).replace("MARGIN", str(MARGIN)).strip()
+        self.sha: str = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+        self.load: tuple[str, str, str] = ("SCRIPT", "LOAD", self.text)
 
     def call(self, keys: tuple[bytes, ...], *arguments: Any) -> tuple[Any, ...]:
         """Give the command that runs it."""
@@ -159,8 +159,8 @@ class Keys:
     """
 
     def __init__(self, prefix: str) -> None:
-        self.tags = [f"{{{prefix}:{number:02x}}}".encode() for number in range(TAGS)]
-        self.pattern = f"{{{prefix}:??}}:*"
+        self.tags: list[bytes] = [f"{{{prefix}:{number:02x}}}".encode() for number in range(TAGS)]
+        self.pattern: str = f"{{{prefix}:??}}:*"
 
     def of(self, claim: Claim) -> tuple[int, bytes]:
         """Give the number of the tag, and the name of the nonce.

@@ -82,7 +82,7 @@ class RecordingClient(RetainPixel):
     """
 
     def __init__(self, **settings: Unpack[Settings]) -> None:
-        self.sent = Recording()
+        self.sent: Recording = Recording()
         super().__init__(transport=self.sent.transport(), **_completed(settings))
 
 
@@ -90,7 +90,7 @@ class AsyncRecordingClient(AsyncRetainPixel):
     """`RecordingClient` for asyncio."""
 
     def __init__(self, **settings: Unpack[Settings]) -> None:
-        self.sent = Recording()
+        self.sent: Recording = Recording()
         super().__init__(transport=self.sent.transport(), **_completed(settings))
 
 

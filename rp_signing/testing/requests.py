@@ -35,10 +35,10 @@ class SignedRequest:
     __slots__ = ("api_key", "body", "headers", "secret")
 
     def __init__(self, headers: list[tuple[str, str]], body: bytes, api_key: str, secret: Secret) -> None:
-        self.headers = headers
-        self.body = body
-        self.api_key = api_key
-        self.secret = secret
+        self.headers: list[tuple[str, str]] = headers
+        self.body: bytes = body
+        self.api_key: str = api_key
+        self.secret: Secret = secret
 
     def __repr__(self) -> str:
         return f"<SignedRequest {len(self.body):,} bytes, key {self.secret.key_id}>"
