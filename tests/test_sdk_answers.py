@@ -5,6 +5,8 @@ from __future__ import annotations
 import pickle
 import socket
 import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from hashlib import sha256
 from typing import Any
 
@@ -65,6 +67,15 @@ def test_a_server_in_trouble_can_be_asked_again(call: Any, status: int) -> None:
     bare = refusal(call, reply(status, b"<html>sorry</html>", Retry_After="soon"), IngestUnavailable)
     assert (bare.status, bare.retry_after, bare.code, bare.request_id) == (status, None, None, None)
     assert "problem document" in str(bare)
+
+
+def test_a_date_to_come_again_is_read_as_seconds(call: Any) -> None:
+    """Proxies write Retry-After as a date: it is told in seconds from now, never fewer than none."""
+    for offset, least, most in ((90, 80, 91), (-90, 0, 0)):
+        date = format_datetime(datetime.now(UTC) + timedelta(seconds=offset), usegmt=True)
+        seconds = refusal(call, reply(503, Retry_After=date), IngestUnavailable).retry_after
+        assert seconds is not None
+        assert least <= seconds <= most
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import floor
+from email.utils import parsedate_to_datetime
+from math import ceil, floor
 from typing import Any
 
 from ..canonical import parse
@@ -153,7 +154,7 @@ def _refusal(
     """Find the error for an answer that is no success."""
     code = document.get("code")
     known["code"] = code = credentials.scrub(code) if isinstance(code, str) else None
-    known["retry_after"] = _retry_after(reply.headers)
+    known["retry_after"] = _retry_after(reply.headers, credentials.now())
     page = document.get("type")
     known["page"] = credentials.scrub(page) if isinstance(page, str) and _PAGE.fullmatch(page) else None
     said = _said(reply, document, credentials, known)
@@ -232,6 +233,12 @@ def _whole(document: dict[str, Any], name: str) -> int | None:
     return value if type(value) is int and value >= 0 else None
 
 
-def _retry_after(headers: Mapping[str, str]) -> int | None:
+def _retry_after(headers: Mapping[str, str], now: float) -> int | None:
+    """Read seconds, or a date as proxies write it (RFC 9110 §10.2.3), by the own clock."""
     text = headers.get("retry-after", "")
-    return int(text) if _SECONDS.fullmatch(text) else None
+    if _SECONDS.fullmatch(text):
+        return int(text)
+    try:
+        return max(0, ceil(parsedate_to_datetime(text).timestamp() - now))
+    except (ValueError, OverflowError):
+        return None
