@@ -21,21 +21,21 @@ HELD: dict[str, list[str]] = {
     ],
     "R2": [
         "test_stores::TestBounded::test_a_store_that_is_full_refuses",
-        "test_stores_redis::test_a_full_server_refuses",
-        "test_stores_redis::test_a_server_that_evicts_is_not_used",
+        "test_stores_redis_faults::test_a_full_server_refuses",
+        "test_stores_redis_faults::test_a_server_that_evicts_is_not_used",
         "test_stores_postgres_faults::test_a_full_disk_has_a_reason_of_its_own",
     ],
     "R3": [
         "test_stores::TestBounded::test_one_sender_cannot_fill_the_store",
-        "test_stores_redis::test_one_sender_cannot_fill_the_server",
+        "test_stores_redis_faults::test_one_sender_cannot_fill_the_server",
     ],
     "R4": [
-        "test_stores_redis::test_a_durable_server_is_killed_and_remembers",
-        "test_stores_redis::test_the_doctor_says_what_would_be_lost",
+        "test_stores_redis_faults::test_a_durable_server_is_killed_and_remembers",
+        "test_stores_redis_faults::test_the_doctor_says_what_would_be_lost",
     ],
     "R5": [
-        "test_stores_redis::test_a_replica_is_waited_for",
-        "test_stores_redis::test_a_failover_of_a_cluster_is_followed",
+        "test_stores_redis_faults::test_a_replica_is_waited_for",
+        "test_stores_redis_cluster::test_a_failover_of_a_cluster_is_followed",
         "test_stores_postgres_faults::test_a_commit_without_its_standby_is_no_success",
     ],
     "R6": [
@@ -73,13 +73,13 @@ HELD: dict[str, list[str]] = {
         "test_stores_postgres_faults::test_a_release_that_gets_no_answer_is_an_error",
     ],
     "R13": [
-        "test_stores_redis::test_a_try_whose_answer_was_lost_knows_itself",
-        "test_stores_redis::test_a_client_that_tries_again_does_not_delay",
+        "test_stores_redis_faults::test_a_try_whose_answer_was_lost_knows_itself",
+        "test_stores_redis_faults::test_a_client_that_tries_again_does_not_delay",
     ],
     "R14": [
         f"{CONTRACT}test_a_store_that_is_down_lets_nothing_through",
         "test_verifier_claims::test_a_broken_store_refuses",
-        "test_stores_redis::test_a_stopped_server_is_refused_in_time",
+        "test_stores_redis_faults::test_a_stopped_server_is_refused_in_time",
         "test_stores_postgres_faults::test_a_server_that_is_stopped_is_unavailable",
     ],
     "R15": [
