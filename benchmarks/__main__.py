@@ -22,6 +22,7 @@ from . import (
     memory_rows,
     postgres_rows,
     redis_rows,
+    sdk_rows,
 )
 from .page import page_of
 from .table import RESULT, last_committed, table_of
@@ -34,6 +35,7 @@ _PARTS: tuple[tuple[str, Callable[[], Iterable[Any]], int, str], ...] = (
     ("stores on a disk", postgres_rows.rows, 7, "rows"),
     ("store in Valkey", redis_rows.rows, 5, "rows"),
     ("endpoint", endpoint_rows.rows, 2, "rows"),
+    ("SDK", sdk_rows.rows, 3, "rows"),
     ("import", import_rows.rows, 1, "rows"),
     ("growth", growth.curves, 4, "growth"),
     ("facts", facts.facts, 7, "facts"),

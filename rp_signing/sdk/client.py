@@ -5,20 +5,22 @@ Each call has been sent, and answered, when it returns. Nothing is queued, retri
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import Iterable
-from typing import Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
 import httpx2
 
 from .connections import connection_options
-from .deadline import Deadline, hold_deadlines
+from .deadline import Deadline
 from .errors import ClientUnusable, NotDelivered
 from .prepare import Event, Members, Outgoing, Prepared, prepare_check
 from .reply import MAX_REPLY, Receipt, Reply
 from .sender import TIMEOUT, Sender, Settings
+
+if TYPE_CHECKING:
+    import asyncio
 
 __all__ = ["CONNECT_TIMEOUT", "TIMEOUT", "AsyncRetainPixel", "RetainPixel"]
 
@@ -78,6 +80,9 @@ class RetainPixel(Sender):
             self._https[os.getpid()] = self._made()
 
     def _made(self) -> httpx2.Client:
+        # Brings the half of httpx2 that it too imports with the first client.
+        from .held import hold_deadlines
+
         network = self._network()
         http = httpx2.Client(transport=network, **({} if network else self._options))
         hold_deadlines(http)
@@ -226,6 +231,8 @@ class AsyncRetainPixel(Sender):
     async def send(self, prepared: Prepared) -> Receipt:
         """Send events again, signed anew: the same messageIds, so that none is stored twice. See `RetainPixel.send`."""
         self._check(prepared)
+        import asyncio  # at the first call: whoever sends without it does not wait for it
+
         loop = asyncio.get_running_loop()
         self._loop = self._loop or loop
         if self._loop is not loop:
@@ -235,6 +242,8 @@ class AsyncRetainPixel(Sender):
         return self._receipt(outgoing, await self._exchange(outgoing))
 
     async def _exchange(self, outgoing: Outgoing) -> Reply | NotDelivered:
+        import asyncio
+
         status = None
         try:
             async with (

@@ -1,23 +1,11 @@
-"""One deadline for a whole exchange, held against a server that drips bytes.
-
-httpx2 knows a timeout for each read, so that a server which sends one byte now and then keeps a caller for as long as
-it likes, in the headers as in the body. There is no thread and no signal here: each wait for the socket is told how
-much time is left.
-"""
+"""A timeout that knows when all must be done."""
 
 from __future__ import annotations
 
-import ssl
 import time
-from collections.abc import Iterable
-from typing import Any, Self
+from typing import Self
 
-import httpcore2
-import httpx2
-
-__all__ = ["Deadline", "hold_deadlines"]
-
-_PIECE = 16 * 1024
+__all__ = ["Deadline"]
 
 
 class Deadline(float):
@@ -41,79 +29,3 @@ class Deadline(float):
     def left(self) -> float:
         """Give the seconds that the next wait may take; 0 or less when it is too late."""
         return min(float(self), self.end - time.monotonic())
-
-
-def hold_deadlines(client: httpx2.Client) -> None:
-    """Make a client of our own mind `Deadline` timeouts, those of its proxies included.
-
-    httpx2 has no public way to its connections. Should these names go, what remains is the timeout for each read and
-    the look at the clock between two pieces of the body; a test would tell.
-    """
-    for transport in (getattr(client, "_transport", None), *getattr(client, "_mounts", {}).values()):
-        pool = getattr(transport, "_pool", None)
-        if isinstance(pool, httpcore2.ConnectionPool) and isinstance(
-            backend := getattr(pool, "_network_backend", None), httpcore2.NetworkBackend
-        ):
-            pool._network_backend = _Backend(backend)
-
-
-class _Backend(httpcore2.NetworkBackend):
-    def __init__(self, inner: httpcore2.NetworkBackend) -> None:
-        self._inner = inner
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
-    ) -> httpcore2.NetworkStream:
-        left = _left(timeout, httpcore2.ConnectTimeout)
-        return _Stream(self._inner.connect_tcp(host, port, left, local_address, socket_options))
-
-    def connect_unix_socket(
-        self,
-        path: str,
-        timeout: float | None = None,
-        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
-    ) -> httpcore2.NetworkStream:
-        left = _left(timeout, httpcore2.ConnectTimeout)
-        return _Stream(self._inner.connect_unix_socket(path, left, socket_options))
-
-    def sleep(self, seconds: float) -> None:
-        self._inner.sleep(seconds)
-
-
-class _Stream(httpcore2.NetworkStream):
-    def __init__(self, inner: httpcore2.NetworkStream) -> None:
-        self._inner = inner
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, _left(timeout, httpcore2.ReadTimeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        # By pieces: a write waits for the socket more than once.
-        for start in range(0, len(buffer), _PIECE):
-            self._inner.write(buffer[start : start + _PIECE], _left(timeout, httpcore2.WriteTimeout))
-
-    def close(self) -> None:
-        self._inner.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore2.NetworkStream:
-        left = _left(timeout, httpcore2.ConnectTimeout)
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, left))
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
-
-
-def _left(timeout: float | None, late: type[httpcore2.TimeoutException]) -> float | None:
-    if not isinstance(timeout, Deadline):
-        return timeout
-    left = timeout.left()
-    if left <= 0:
-        raise late("the time for the whole exchange is over")
-    return left
