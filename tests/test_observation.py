@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -122,6 +123,21 @@ def test_a_refusal_of_the_library_carries_the_claim_once_the_mac_has_held() -> N
     assert headers["X-RP-Signature"][7:] not in repr(vars(replayed))
     clock.now += 301
     assert refusal(gate.check, headers, BODY).claim.key_id == KEY_ID
+
+
+def test_every_way_into_the_gate_leaves_the_claim_on_its_refusal() -> None:
+    """A payload that is refused once the MAC has held, and a replay that is awaited, count under their sender."""
+    clock, spoiled = Clock(), b'{"a":1,"a":1}'
+    gate = verifier(clock)
+    assert refusal(gate.verify, signer(clock).sign(spoiled), spoiled).claim.key_id == KEY_ID
+    headers = signer(clock).sign(BODY)
+
+    async def twice() -> None:
+        for _ in range(2):
+            await gate.averify(headers, BODY)
+
+    replayed = refusal(asyncio.run, twice())
+    assert (replayed.reason, replayed.claim.key_id) == (Reason.REPLAYED, KEY_ID)
 
 
 def test_a_store_that_breaks_leaves_the_claim_on_the_refusal() -> None:
