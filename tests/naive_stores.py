@@ -233,11 +233,74 @@ class LooksBackOnly(Verifier):
         self._window = _Endless(*self._window)
 
 
+class ForgetsWhenKilled(MemoryNonceStore):
+    """Comes back from a kill without its nonces, and takes itself for as old as it was: no persistence."""
+
+    def start_again(self) -> None:
+        """Begin without a nonce."""
+        self._buckets.clear()
+
+
+class CommitsLater(MemoryNonceStore):
+    """Says that a nonce is taken before it is on the disk, and comes back from a kill without the last."""
+
+    _last: Claim | None = None
+
+    def claim(self, claim: Claim, clock: Clock) -> Any:
+        """Claim, and note which was the last."""
+        token = super().claim(claim, clock)
+        self._last = claim
+        return token
+
+    def start_again(self) -> None:
+        """Begin without the last nonce."""
+        if self._last is not None:
+            self._buckets.get(self._last.timestamp, {}).clear()
+
+
+class LagsBehind(CommitsLater):
+    """Is a replica that had not heard of the last nonces when it became the primary."""
+
+
+class RetriesWithoutAToken(MemoryNonceStore):
+    """Claims again when an answer seems lost, and does not know its own first claim."""
+
+    def claim(self, claim: Claim, clock: Clock) -> Any:
+        """Claim, and once more."""
+        super().claim(claim, clock)
+        return super().claim(claim, clock)
+
+
+class ForgetsByItsOwnClock(DropsInSilence):
+    """Drops nonces by a clock of its own, which runs ahead of the receivers'."""
+
+    def _forget(self, claim: Claim, now: int) -> None:
+        super()._forget(claim, now + 601)
+
+
 class NeverForgets(MemoryNonceStore):
     """Keeps every nonce for ever."""
 
     def _forget(self, claim: Claim, now: int) -> None:
         pass
+
+
+class Killed(Memory):
+    """A store that outlives its receiver, as far as its own `start_again` lets it."""
+
+    keeps = True
+
+    def place(self) -> Any:
+        """Where the store will be."""
+        return []
+
+    def open(self, place: Any, born: float | None, window: Window, **bounds: int) -> Any:
+        """The store that is there, started again; or a new one."""
+        if place:
+            place[0].start_again()
+        else:
+            place.append(self.store(born=born, **bounds))
+        return place[0]
 
 
 class Naive(NamedTuple):
@@ -264,7 +327,7 @@ class Naive(NamedTuple):
 
     def kind(self) -> Kind:
         """It, as a kind of store."""
-        kind = Memory(ExitStack())
+        kind = (Killed if hasattr(self.broken, "start_again") else Memory)(ExitStack())
         kind.window = self.window
         if issubclass(self.broken, Verifier):
             kind.gate = self.broken
@@ -279,15 +342,21 @@ NAIVE = [
     Naive("R1", DropsInSilence, "TestContract::test_a_window_that_is_raised_later_opens_nothing"),
     Naive("R2", EvictsWhenFull, "TestBounded::test_a_store_that_is_full_refuses"),
     Naive("R3", SharesWithoutLimit, "TestBounded::test_one_sender_cannot_fill_the_store"),
+    Naive("R4", ForgetsWhenKilled, "TestContract::test_a_store_that_is_opened_again_takes_no_copy"),
+    Naive("R5", LagsBehind, "TestContract::test_a_store_that_is_opened_again_takes_no_copy"),
+    Naive("R6", CommitsLater, "TestContract::test_a_store_that_is_opened_again_takes_no_copy"),
+    Naive("R7", CommitsLater, "TestContract::test_a_store_that_is_opened_again_takes_no_copy"),
     Naive("R8", IgnoresForks, "TestContract::test_a_forked_process_is_refused", "it runs in one process"),
     Naive("R9", BornLongAgo, "TestContract::test_a_store_that_is_opened_again_takes_no_copy"),
     Naive("R10", ChecksThenSets, "TestContract::test_a_copy_that_comes_during_the_claim_is_refused"),
     Naive("R11", ClaimsBeforeTheMac, "TestContract::test_forged_requests_leave_nothing"),
     Naive("R12", ReleasesAgain, "TestContract::test_a_release_acts_once"),
     Naive("R12", ReleasesForAnyone, "TestContract::test_a_token_releases_its_own_claim"),
+    Naive("R13", RetriesWithoutAToken, "TestContract::test_a_nonce_is_taken_once"),
     Naive("R14", OpensWhenDown, "TestContract::test_a_store_that_is_down_lets_nothing_through"),
     Naive("R15", DropsInSilence, "TestContract::test_a_clock_that_steps_back_opens_nothing"),
     Naive("R15", CorrectsTheClock, "TestContract::test_a_clock_that_steps_back_shuts_nobody_out"),
+    Naive("R16", ForgetsByItsOwnClock, "TestContract::test_the_last_second_is_still_remembered"),
     Naive("R17", TrustsTheGate, "TestContract::test_a_claim_that_stalled_is_refused"),
     Naive("R18", ScopesByKeyId, "TestContract::test_the_same_request_under_a_second_secret_is_a_replay"),
     Naive("R18", ScopesNothing, "TestContract::test_other_api_keys_do_not_meet"),

@@ -30,15 +30,18 @@ HELD: dict[str, list[str]] = {
         "test_stores_redis_faults::test_one_sender_cannot_fill_the_server",
     ],
     "R4": [
+        f"{CONTRACT}test_a_store_that_is_opened_again_takes_no_copy",
         "test_stores_redis_faults::test_a_durable_server_is_killed_and_remembers",
         "test_stores_redis_faults::test_the_doctor_says_what_would_be_lost",
     ],
     "R5": [
+        f"{CONTRACT}test_a_store_that_is_opened_again_takes_no_copy",
         "test_stores_redis_faults::test_a_replica_is_waited_for",
         "test_stores_redis_cluster::test_a_failover_of_a_cluster_is_followed",
         "test_stores_postgres_faults::test_a_commit_without_its_standby_is_no_success",
     ],
     "R6": [
+        f"{CONTRACT}test_a_store_that_is_opened_again_takes_no_copy",
         "test_stores_postgres::test_a_claim_is_committed_durably",
         "test_stores_postgres_faults::test_a_server_that_was_killed_is_found_again",
     ],
@@ -73,6 +76,7 @@ HELD: dict[str, list[str]] = {
         "test_stores_postgres_faults::test_a_release_that_gets_no_answer_is_an_error",
     ],
     "R13": [
+        f"{CONTRACT}test_a_nonce_is_taken_once",
         "test_stores_redis_faults::test_a_try_whose_answer_was_lost_knows_itself",
         "test_stores_redis_faults::test_a_client_that_tries_again_does_not_delay",
     ],
@@ -90,6 +94,7 @@ HELD: dict[str, list[str]] = {
         "test_stores_postgres::test_a_clock_that_runs_ahead_of_the_server_drops_nothing",
     ],
     "R16": [
+        f"{CONTRACT}test_the_last_second_is_still_remembered",
         "test_stores_redis::test_clocks_that_are_apart_are_refused",
         "test_stores_redis::test_a_nonce_lives_from_its_claim",
         f"{CONTRACT}test_a_clock_that_jumps_for_good_opens_nothing",
