@@ -230,6 +230,18 @@ def test_the_exact_reason_is_logged_and_no_secret(
         assert secret not in text
 
 
+def test_the_mac_that_was_expected_is_told_to_nobody(
+    send: Callable[..., Outcome], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever sends a wrong signature learns the right one neither from the reply nor from the log."""
+    headers = signer(Clock()).sign(BODY) | JSON
+    expected = headers["X-RP-Signature"][7:]
+    refused = send(headers | {"X-RP-Signature": "sha256=" + "0" * 64}, BODY)
+    assert refused.document["code"] == "signature_invalid"
+    assert caplog.records
+    assert expected not in json.dumps(refused.document) + "".join(repr(vars(record)) for record in caplog.records)
+
+
 def test_the_hook_is_told_of_each_request(send: Callable[..., Outcome]) -> None:
     """Taken, refused and unsigned: once each, with ids only where the MAC has held."""
     seen: list[Observation] = []

@@ -1,11 +1,12 @@
 """How the gate claims: through stores that wait, are asynchronous, or are broken."""
 
 import asyncio
+import traceback
 from typing import Any
 
 import pytest
 from parties import BODY, KEYS, Clock, reason, refusal, signer, verifier
-from spec_page import API_KEY_ID
+from spec_page import API_KEY, API_KEY_ID, SECRET
 
 from rp_signing import (
     Claim,
@@ -17,6 +18,9 @@ from rp_signing import (
     Verified,
     Verifier,
     parse,
+    sign_event,
+    verify_event,
+    wire,
 )
 
 
@@ -124,3 +128,24 @@ def test_what_was_verified_has_its_payload_and_is_released() -> None:
     assert reason(gate.verify, headers, BODY) == Reason.REPLAYED
     again.release()
     again.release()
+
+
+def test_no_frame_of_a_refusal_holds_the_mac_that_was_expected() -> None:
+    """A traceback with local variables, of a wrong signature, of a wrong key and of an event, shows no right MAC."""
+    clock = Clock()
+    headers = signer(clock).sign(BODY)
+    event = sign_event({"type": "track"}, api_key=API_KEY, secret=SECRET)
+    expected = [headers[wire.SIGNATURE][7:], event[wire.SIGNATURE_MEMBER][7:]]
+    zeros = "sha256=" + "0" * 64
+    gate = verifier(clock)
+    unnamed = {name: value for name, value in headers.items() if name != wire.KEY_ID}
+    errors = [
+        refusal(gate.verify, headers | {wire.SIGNATURE: zeros}, BODY),
+        refusal(gate.verify, unnamed | {wire.SIGNATURE: zeros}, BODY),
+        refusal(verify_event, event | {wire.SIGNATURE_MEMBER: zeros}, keyring=Keyring.of(KEYS), api_key=API_KEY),
+    ]
+    for error in errors:
+        told = traceback.TracebackException.from_exception(error, capture_locals=True)
+        # The last frame is this test's own, where the right ones stand.
+        text = "".join(str(frame.locals) for frame in told.stack if "rp_signing" in frame.filename) + str(error)
+        assert [mac for mac in expected if mac in text] == []
