@@ -74,6 +74,22 @@ class IgnoresForks(MemoryNonceStore):
         return super().claim(claim, clock)
 
 
+class WorkersApart(MemoryNonceStore):
+    """Is four workers, each with a memory of its own, and a request reaches the next in turn."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._workers = [MemoryNonceStore(**options) for _ in range(3)]
+        self._turn = 0
+
+    def claim(self, claim: Claim, clock: Clock) -> Any:
+        """Claim at one of the four."""
+        self._turn = (self._turn + 1) % 4
+        if self._turn:
+            return self._workers[self._turn - 1].claim(claim, clock)
+        return super().claim(claim, clock)
+
+
 class BornLongAgo(MemoryNonceStore):
     """Takes every request after a restart, as if nothing had been taken before."""
 
@@ -347,6 +363,7 @@ NAIVE = [
     Naive("R6", CommitsLater, "TestContract::test_a_store_that_is_opened_again_takes_no_copy"),
     Naive("R7", CommitsLater, "TestContract::test_a_store_that_is_opened_again_takes_no_copy"),
     Naive("R8", IgnoresForks, "TestContract::test_a_forked_process_is_refused", "it runs in one process"),
+    Naive("R8", WorkersApart, "TestContract::test_a_nonce_is_taken_once"),
     Naive("R9", BornLongAgo, "TestContract::test_a_store_that_is_opened_again_takes_no_copy"),
     Naive("R10", ChecksThenSets, "TestContract::test_a_copy_that_comes_during_the_claim_is_refused"),
     Naive("R11", ClaimsBeforeTheMac, "TestContract::test_forged_requests_leave_nothing"),

@@ -51,6 +51,7 @@ HELD: dict[str, list[str]] = {
         "test_event_store::test_what_was_acknowledged_survives_a_kill",
     ],
     "R8": [
+        f"{CONTRACT}test_a_nonce_is_taken_once",
         f"{CONTRACT}test_a_forked_process_is_refused",
         "test_serve::test_workers_share_one_memory_of_nonces",
         "test_serve::test_a_memory_store_behind_workers_is_refused",
