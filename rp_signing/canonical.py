@@ -11,7 +11,7 @@ import gc
 import re
 from itertools import chain
 from json import JSONDecodeError, JSONDecoder
-from math import copysign, isnan
+from math import copysign
 from typing import Any, NoReturn
 
 import orjson
@@ -50,9 +50,9 @@ def canonicalize(value: Any) -> bytes:
     parts = _parts_of(value)
     floats: list[float] = []
     if not _NO_FLOATS.issuperset(map(type, parts)):  # ends at the first float, and a foreign type is rarer still
-        if not _JSON_TYPES.issuperset(map(type, parts)):
+        floats = [part for part in parts if type(part) not in _NO_FLOATS]
+        if not _FLOAT.issuperset(map(type, floats)):
             return write_exactly(value)
-        floats = [part for part in parts if part.__class__ is float]
     try:
         written = orjson.dumps(value, option=_OPTIONS)
     except orjson.JSONEncodeError:
@@ -103,8 +103,10 @@ def parse(text: bytes | str, limit: int = DEFAULT_LIMIT) -> Any:
 # types are proved from the objects, before it sees them.
 _CONTAINERS = (list, dict, tuple)
 _NO_FLOATS = frozenset({str, int, bool, type(None), *_CONTAINERS})
-_JSON_TYPES = _NO_FLOATS | {float}
+_FLOAT = frozenset({float})
+_JSON_TYPES = _NO_FLOATS | _FLOAT
 _inside = gc.get_referents
+_DEPTHS = range(MAX_DEPTH)
 
 _WIDE, _VERY_WIDE, _MANY = 200, 1_000, 5_000_000
 _NO_END = [NotImplemented]
@@ -117,21 +119,21 @@ def _parts_of(value: Any) -> list[Any]:
     """
     parts = [value]
     level = _inside(value)
-    depth = 0
-    while level and depth < MAX_DEPTH:
+    for _ in _DEPTHS:
+        if not level:
+            return parts
         parts += level
         if len(level) > _WIDE and not _may_go_on(level):
             return _NO_END
         level = _inside(*level)
-        depth += 1
     # An array or object at the last depth could be one level too deep; the exact path knows.
-    return parts if depth < MAX_DEPTH else _NO_END
+    return _NO_END
 
 
 def _is_shallow(value: Any) -> bool:
     """Tell whether a value that orjson has read is surely not too deep."""
     level = [value]
-    for _ in range(MAX_DEPTH):
+    for _ in _DEPTHS:
         level = _inside(*level)
         if not level:
             return True
@@ -182,7 +184,8 @@ def _with_own_numbers(written: bytes, floats: list[float]) -> bytes | None:
 
     Those are ``-0.0``, exponents from 1e+16 to 1e+20 and of 1e-6, and ``null`` for infinities and NaN.
     """
-    usual = min(floats) >= 1e-5 and max(floats) < 1e16 and not isnan(sum(floats))
+    total = sum(floats)  # beside a NaN, min and max say nothing
+    usual = min(floats) >= 1e-5 and max(floats) < 1e16 and total == total
     if not usual and not all(map(_is_usual, floats)):
         return None
     whole = sum(map(float.is_integer, floats))

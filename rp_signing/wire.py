@@ -157,7 +157,7 @@ def _read_asgi(headers: list[Any]) -> SignedFields | None:
         return None
     if found.get(_CONTENT_ENCODING_NAME, _IDENTITY) != _IDENTITY:
         return None
-    return SignedFields(*match.groups())
+    return tuple.__new__(SignedFields, match.groups())
 
 
 _SPELLING: dict[str | bytes, str] = {}
