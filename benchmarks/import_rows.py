@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 
 import orjson
 
+from . import ROOT
 from .measure import Goal, Row, Samples, row_of
 
 _FORBIDDEN = ("aiohttp", "http.client", "httpcore2", "httpx", "httpx2", "pydantic", "pydantic_core", "requests", "ssl")
+# As after an installation: compiled once, by the first run, whatever the environment says of bytecode.
+_INSTALLED = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(ROOT / "build" / "bytecode")}
 _PROGRAM = f"""
 import sys
 from time import perf_counter
@@ -47,6 +51,6 @@ def rows() -> Iterator[Row]:
 
 
 def _run() -> list[object]:
-    done = subprocess.run([sys.executable, "-c", _PROGRAM], capture_output=True, check=True)
+    done = subprocess.run([sys.executable, "-c", _PROGRAM], capture_output=True, check=True, env=_INSTALLED)
     answer: list[object] = orjson.loads(done.stdout)
     return answer

@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS rp_forgotten (
 CREATE TABLE IF NOT EXISTS rp_nonce_store (
     only INTEGER NOT NULL PRIMARY KEY CHECK (only = 1), born INTEGER NOT NULL) STRICT;
 """
+_RECORD = "SELECT (SELECT through FROM rp_forgotten WHERE api_key_id = ?), (SELECT born FROM rp_nonce_store)"
 
 
 class SQLiteNonceStore:
@@ -156,12 +157,11 @@ def claim_within(database: sqlite3.Connection, claim: Claim, clock: Clock) -> in
     """
     now = claim.judge_again(clock)
     _forget(database, claim, now)
-    through = database.execute("SELECT through FROM rp_forgotten WHERE api_key_id = ?", (claim.api_key_id,)).fetchone()
-    born = database.execute("SELECT born FROM rp_nonce_store").fetchone()
+    through, born = database.execute(_RECORD, (claim.api_key_id,)).fetchone()
     if born is None:
         raise VerificationError(Reason.REPLAY_STORE_UNAVAILABLE, "the store has lost its record of when it was born")
-    claim.window.judge_memory(claim.timestamp, through[0] if through else 0, now)
-    claim.window.judge_birth(claim.timestamp, born[0], now)
+    claim.window.judge_memory(claim.timestamp, through or 0, now)
+    claim.window.judge_birth(claim.timestamp, born, now)
     token = secrets.randbits(63)
     added = database.execute(
         "INSERT OR IGNORE INTO rp_nonce (timestamp, api_key_id, nonce, token) VALUES (?, ?, ?, ?)",
