@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from typing import Any, NoReturn, ParamSpec, TypeVar
 from zlib import crc32
 
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -21,6 +22,22 @@ MAX_SECRETS = 4
 
 _CHECKED = re.compile(r"rps_(live|test)_[A-Za-z0-9_-]{43}[0-9a-f]{8}")
 _PRINTABLE = re.compile(r"[!-~]*")
+_Given = ParamSpec("_Given")
+_Made = TypeVar("_Made")
+
+
+def _forgetting(make: Callable[_Given, _Made]) -> Callable[_Given, _Made]:
+    """Decorate what takes keys: its errors keep no frame, whose locals an exception tracker would send."""
+
+    @wraps(make)
+    def forgets(*given: _Given.args, **named: _Given.kwargs) -> _Made:
+        try:
+            return make(*given, **named)
+        except (TypeError, ValueError) as error:
+            del given, named
+            raise error.with_traceback(None) from None
+
+    return forgets
 
 
 class Secret:
@@ -44,6 +61,7 @@ class Secret:
     key_id: str
     live: bool | None
 
+    @_forgetting
     def __init__(self, text: str) -> None:
         self._text = _checked_secret(text)
         # Made once, copied for each message: half the price of keying anew.
@@ -84,6 +102,7 @@ class RetiredSecret:
 
     __slots__ = ("secret", "until")
 
+    @_forgetting
     def __init__(self, secret: Secret | str, until: int) -> None:
         if type(until) is not int or until < 0:
             raise ValueError("until must be whole Unix seconds (an int)")
@@ -114,6 +133,7 @@ class ApiKey:
 
     __slots__ = ("api_key_id", "live", "require_signature", "retired", "secrets")
 
+    @_forgetting
     def __init__(
         self,
         api_key: str,
@@ -157,6 +177,7 @@ class Keyring:
 
     __slots__ = ("_by_id", "_by_key")
 
+    @_forgetting
     def __init__(self, entries: Mapping[str, ApiKey]) -> None:
         self._by_key = dict(entries)
         self._by_id = {entry.api_key_id: entry for entry in self._by_key.values()}
@@ -167,6 +188,7 @@ class Keyring:
                 raise ValueError("an entry stands under another api key than its own")
 
     @classmethod
+    @_forgetting
     def of(cls, keys: Mapping[str, Secret | str | Iterable[Secret | str]]) -> Keyring:
         """Make a keyring from api key → secrets, newest first (SPEC KEY-5).
 

@@ -55,7 +55,7 @@ class Signer:
         try:
             entry = ApiKey(api_key, [secret])
         except (TypeError, ValueError) as error:
-            del api_key, secret
+            del self, api_key, secret
             raise error.with_traceback(None) from None
         self._api_key = api_key
         self._secret = next(iter(entry.secrets.values()))

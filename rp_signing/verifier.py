@@ -114,6 +114,7 @@ class Verifier:
         clock: Clock | None = None,
     ) -> None:
         if not isinstance(keyring, Keyring):
+            del keyring  # plain keys, it may be
             raise TypeError("keyring must be a Keyring; make one with Keyring.of({api_key: [secret]})")
         for name, number in (("past", past), ("future", future), ("max_body", max_body)):
             if type(number) is not int or number < 0:
@@ -136,12 +137,12 @@ class Verifier:
             VerificationError: it is refused; ``.reason`` says why.
             TypeError: the body is no bytes, the headers are no headers, or there is no store.
         """
-        nonces = self._store
         try:
+            nonces = self._store
             claim, payload = self._judge(headers, body)
             with nothing_fails_open(claim):
                 token = nonces.claim(claim, self._now)
-        except VerificationError as error:
+        except (VerificationError, TypeError) as error:
             # A traceback keeps the locals of its frames, and the api key is in these.
             del headers
             raise error.with_traceback(None) from error.__cause__
@@ -149,12 +150,12 @@ class Verifier:
 
     async def averify(self, headers: wire.Headers, body: bytes) -> Verified:
         """Do what `verify` does, without holding up the event loop while the store works."""
-        nonces = self._store
         try:
+            nonces = self._store
             claim, payload = self._judge(headers, body)
             with nothing_fails_open(claim):
                 token = await nonces.aclaim(claim, self._now)
-        except VerificationError as error:
+        except (VerificationError, TypeError) as error:
             del headers
             raise error.with_traceback(None) from error.__cause__
         return Verified(payload, claim, nonces, token)
@@ -178,7 +179,7 @@ class Verifier:
             outcome = self._admit(headers, body, now)
             if isinstance(outcome, Unsigned):
                 raise _unsigned()
-        except VerificationError as error:
+        except (VerificationError, TypeError) as error:
             del headers
             raise error.with_traceback(None) from error.__cause__
         return outcome
@@ -190,7 +191,7 @@ class Verifier:
         """
         try:
             return self._admit(headers, body, now)
-        except VerificationError as error:
+        except (VerificationError, TypeError) as error:
             del headers
             raise error.with_traceback(None) from error.__cause__
 

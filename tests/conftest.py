@@ -1,25 +1,46 @@
-"""What lives as long as the whole run: the servers of the networked stores, each started when it is first needed."""
+"""What lives as long as the whole run: the watch over what is said, and the servers of the networked stores."""
 
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from leaks import Watch
+from leaks import EXPECTED, Watch, check_error
 from store_kinds import Started
+
+from rp_signing import signing
+from rp_signing.middleware import problem
 
 pytest_plugins = ["rp_signing.testing.plugin"]
 
 
 @pytest.fixture(autouse=True)
-def nothing_leaks() -> Iterator[None]:
-    """Whatever a test does, no secret and no api key gets into what the package logs."""
+def nothing_leaks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whatever a test does, no secret, api key or expected MAC is in a log, a reply, or an error with its frames."""
     watch, logger = Watch(), logging.getLogger("rp_signing")
+    EXPECTED.spellings.clear()
+    monkeypatch.setattr(signing, "compare_digest", EXPECTED.compare)
+    monkeypatch.setattr(pytest.RaisesExc, "__exit__", watched(pytest.RaisesExc.__exit__))
+    monkeypatch.setattr(problem.Reply, "body", lambda reply: watch.reply(reply))
     logger.addHandler(watch)
     try:
         yield
     finally:
         logger.removeHandler(watch)
     assert watch.found == []
+
+
+def watched(leave: Any) -> Any:
+    """Give the end of `pytest.raises` that looks at the error, too."""
+
+    def leave_watched(self: Any, kind: Any, error: BaseException | None, frames: Any) -> bool:
+        __tracebackhide__ = True
+        caught: bool = leave(self, kind, error, frames)
+        if caught and error is not None:
+            check_error(error)
+        return caught
+
+    return leave_watched
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import uvicorn
-from leaks import leaked
+from leaks import leaked, told
 
 PATIENCE = 30.0
 """Seconds after which a test that waits for a server has failed."""
@@ -53,9 +53,10 @@ class Answer(NamedTuple):
     def of(cls, response: HTTPResponse) -> Answer:
         """Read a response whole."""
         text = response.read()
-        assert leaked(text.decode("utf-8", "replace")) == []
         headers = {name.lower(): value for name, value in response.getheaders()}
-        return cls(response.status, headers, json.loads(text) if text else {})
+        document = json.loads(text) if text else {}
+        assert told(document) + leaked(f"{headers}") == []
+        return cls(response.status, headers, document)
 
 
 def ask(url: str, body: bytes, headers: Mapping[str, str], method: str = "POST") -> Answer:

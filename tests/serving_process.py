@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import spec_page
+from leaks import digests, leaked
 from served import Answer, ask
 
 from rp_signing import Signer, canonicalize, sign_event
@@ -38,11 +39,13 @@ class Served:
         url: where it listens.
         process: the process that was started.
         log: what it wrote so far, a line each.
+        told: what it wrote that may be seen nowhere.
     """
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
         self.log: list[str] = []
+        self.told: list[str] = []
         self._more = threading.Condition()
         threading.Thread(target=self._read, args=(process.stderr,), daemon=True).start()
         self.url = re.findall(r"http://\S+", self.wait_for("listening on"))[0]
@@ -51,6 +54,7 @@ class Served:
         for line in stream:
             with self._more:
                 self.log.append(line)
+                self.told += leaked(line) + digests(line)
                 self._more.notify_all()
         with self._more:
             self.log.append("")
@@ -60,6 +64,7 @@ class Served:
         """The line of the log that holds this text for the so-manieth time."""
         with self._more:
             assert self._more.wait_for(lambda: len(self._with(text)) >= times or "" in self.log, 60), self.log
+            assert self.told == []
             found = self._with(text)
             assert len(found) >= times, "".join(self.log)
             return found[times - 1]
@@ -91,6 +96,7 @@ def serving_process(folder: Path, *options: str, **environment: str) -> Iterator
         yield served
         served.tell(signal.SIGTERM)
         assert served.process.wait(60) == 0, "".join(served.log)
+        assert served.told == []
 
 
 @contextmanager

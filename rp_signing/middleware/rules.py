@@ -81,15 +81,19 @@ class Door:
         if not body_timeout > 0:
             raise ValueError("body_timeout must be more than 0 seconds")
         _refuse_apart(nonces)
-        self._verifier = Verifier(
-            keyring,
-            nonces=nonces,
-            past=past,
-            future=future,
-            max_body=max_body,
-            accept_reserialized=accept_reserialized,
-            clock=clock,
-        )
+        try:
+            self._verifier = Verifier(
+                keyring,
+                nonces=nonces,
+                past=past,
+                future=future,
+                max_body=max_body,
+                accept_reserialized=accept_reserialized,
+                clock=clock,
+            )
+        except (TypeError, ValueError) as error:
+            del keyring  # plain keys, it may be
+            raise error.with_traceback(None) from None
         self._app = app
         self._max_body = max_body
         self._body_timeout = body_timeout

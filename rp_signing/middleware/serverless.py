@@ -49,6 +49,15 @@ def request_of(event: Any) -> LambdaRequest:
     Raises:
         TypeError: the event is of no such gateway, or its body was parsed already; the message names the setting.
     """
+    try:
+        return _request_of(event)
+    except TypeError as error:
+        # A traceback keeps the locals of its frames, and the api key is in these.
+        del event
+        raise error.with_traceback(None) from None
+
+
+def _request_of(event: Any) -> LambdaRequest:
     if not isinstance(event, Mapping) or not ("headers" in event or "multiValueHeaders" in event):
         raise TypeError(f"this is no event of an HTTP gateway, it has no headers; {_PROXY}")
     context = event.get("requestContext") or {}

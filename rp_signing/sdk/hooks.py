@@ -98,6 +98,14 @@ class _Sender:
 
     def sign(self, method: str, url: str, headers: Any, body: Any) -> None:
         """Add the headers of a signed request, or raise what is wrong with it."""
+        try:
+            self._sign(method, url, headers, body)
+        except (TypeError, ValueError) as error:
+            # A traceback keeps the locals of its frames, and the api key is in these.
+            del headers
+            raise error.with_traceback(None) from None
+
+    def _sign(self, method: str, url: str, headers: Any, body: Any) -> None:
         if _origin_of(url) != self._origin:
             raise ValueError(
                 "this request goes to another origin than the one it would be signed for; nothing was sent"

@@ -1,0 +1,95 @@
+"""The watch over all tests can fail: what is planted in a frame, a log or a reply is found, an expected MAC above all."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from leaks import PACKAGE, Watch, check_error
+from parties import BODY, Clock, reason, signer, verifier
+from served import ask, serving
+from serving_process import Served
+from spec_page import API_KEY, SECRET
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from rp_signing import Reason, wire
+from rp_signing.middleware.problem import Reply
+
+HEADERS = signer(Clock()).sign(BODY)
+MAC = bytes.fromhex(HEADERS[wire.SIGNATURE][7:])
+PLANTED: list[Any] = [MAC, MAC.hex(), base64.b64encode(MAC), base64.urlsafe_b64encode(MAC), SECRET, API_KEY]
+
+
+@pytest.fixture(autouse=True)
+def expected() -> None:
+    """A gate has expected `MAC`, and was sent another."""
+    wrong = HEADERS | {wire.SIGNATURE: "sha256=" + "0" * 64}
+    assert reason(verifier(Clock()).verify, wrong, BODY) is Reason.SIGNATURE_MISMATCH
+
+
+def raised(code: str, file: str) -> Exception:
+    """The error of some code that stands in this file."""
+    try:
+        exec(compile(code, file, "exec"), {})  # noqa: S102 - as if it were of the package
+    except Exception as error:
+        return error
+    raise AssertionError("nothing was raised")
+
+
+def found(look: Any, *arguments: Any, **options: Any) -> bool:
+    """Tell whether the watch raises."""
+    try:
+        look(*arguments, **options)
+    except AssertionError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("planted", PLANTED, ids=repr)
+def test_it_finds_them_in_an_error(planted: Any) -> None:
+    """In a local variable of a frame of the package, in whatever spelling, and in the text wherever it was raised."""
+    assert found(check_error, raised(f"expected = {planted!r}\nraise KeyError", f"{PACKAGE}/planted.py"))
+    assert found(check_error, raised(f"raise KeyError({planted!r})", "elsewhere.py"))
+    behind = "try:\n    raise KeyError({0!r})\nexcept KeyError as error:\n    raise ValueError from error"
+    assert found(check_error, raised(behind.format(planted), "elsewhere.py"))
+    assert not found(check_error, raised("expected = 'nothing'\nraise KeyError", f"{PACKAGE}/planted.py"))
+
+
+@pytest.mark.parametrize("planted", PLANTED, ids=repr)
+def test_it_finds_them_in_a_log_and_in_a_reply(planted: Any) -> None:
+    """In the message, in a field, in an error that is logged with its frames; in a document."""
+    watch = Watch()
+    log = logging.Logger("planted")  # noqa: LOG001 - of this test alone
+    log.addHandler(watch)
+    log.info("%r", planted)
+    log.info("a field", extra={"field": planted})
+    assert found(log.info, "an error", exc_info=raised(f"mac = {planted!r}\nraise KeyError", f"{PACKAGE}/planted.py"))
+    watch.reply(Reply(401, "application/problem+json", {"code": "signature_invalid", "detail": repr(planted)}))
+    assert len(watch.found) == 3
+
+
+def test_it_finds_what_is_as_long_as_a_mac_in_a_reply() -> None:
+    """A digest that is not that of the body that came, in what a server answers."""
+    documents = iter([{"code": "signature_invalid", "detail": "1" * 64}, {"code": "x", "received": {"sha256": "1" * 64}}])
+
+    async def tells(_: Any) -> JSONResponse:
+        return JSONResponse(next(documents), 401)
+
+    with serving(Starlette(routes=[Route("/", tells, methods=["POST"])])) as url:
+        assert found(ask, f"{url}/", BODY, HEADERS)
+        assert not found(ask, f"{url}/", BODY, HEADERS)
+
+
+def test_it_finds_them_in_what_a_server_of_its_own_writes() -> None:
+    """A server in a process of its own is watched by its lines."""
+    for text, wanted in ((MAC.hex(), True), (SECRET, True), ("nothing", False)):
+        program = f"import sys; sys.stderr.write('{text}\\nlistening on http://127.0.0.1:1\\n')"
+        with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True) as process:
+            assert found(Served, process) == wanted
+            process.wait(60)
