@@ -16,6 +16,7 @@ import pytest
 import sentry_sdk
 import waitress.server
 import waitress.wasyncore
+from code_blocks import blocks_of
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.urls import path
@@ -97,6 +98,12 @@ def served(name: str, defined: dict[str, Any]) -> AbstractContextManager[str]:
 
 
 NAMES = [name for name in RECIPES if name not in ("AWS Lambda", "Beside Sentry")]
+
+
+def test_every_recipe_is_run() -> None:
+    """Each code block of the page stands under a heading of its own, and each is served, called or sent with below."""
+    assert list(RECIPES.values()) == [block.code for block in blocks_of("docs/recipes/receiving.md", "python")]
+    assert {*NAMES, "AWS Lambda", "Beside Sentry"} == RECIPES.keys()
 
 
 @pytest.fixture
