@@ -5,9 +5,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+from docutils import nodes
+
 from rp_signing.explain.causes import CAUSES
 
 HERE = Path(__file__).parent
+BROUGHT_ALONG = ("__new__", "model_config")
 VERDICTS = {True: "held", False: "**broken**", None: "not tried"}
 
 project = "rp-signing"
@@ -16,6 +19,8 @@ html_title = "rp-signing"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
 html_show_sphinx = False
 html_copy_source = False
 html_show_sourcelink = False
@@ -72,14 +77,27 @@ def _cell(text: str) -> str:
     return re.sub(r"\b([0-9a-f]{12})[0-9a-f]{52}\b", r"\1…", text).replace("|", chr(92) + "|")
 
 
-def _of_a_tuple(_app: object, _what: str, _name: str, member: object, skip: bool, _options: object) -> bool:
-    """Leave out the fields of a NamedTuple: its docstring has described them."""
-    return skip or str(getattr(member, "__doc__", "")).startswith("Alias for field number")
+def _not_its_own(_app: object, _what: str, name: str, member: object, skip: bool, _options: object) -> bool:
+    """Leave out what a NamedTuple and a model bring along: the docstring has described the fields."""
+    return skip or name in BROUGHT_ALONG or str(getattr(member, "__doc__", "")).startswith("Alias for field number")
+
+
+def _name_columns(_app: object, doctree: nodes.document, _page: str) -> None:
+    """Put the name of its column before each cell of a wide table: shown on a phone, where a row is a paragraph."""
+    for table in doctree.findall(nodes.tgroup):
+        names = [entry.astext() for head in table.findall(nodes.thead) for entry in head.findall(nodes.entry)]
+        if len(names) < 3:
+            continue
+        for row in (row for body in table.findall(nodes.tbody) for row in body.findall(nodes.row)):
+            for name, cell in list(zip(names, row, strict=False))[1:]:
+                if name and cell.astext():
+                    cell[0].insert(0, nodes.inline(text=name, classes=["column"]))
 
 
 def setup(app: Any) -> None:
     """Connect what Sphinx is to ask."""
-    app.connect("autodoc-skip-member", _of_a_tuple)
+    app.connect("doctree-resolved", _name_columns)
+    app.connect("autodoc-skip-member", _not_its_own)
 
 
 _write_causes()
