@@ -1,8 +1,8 @@
 """What may be seen nowhere, in errors with their frames, in logs and in replies: secrets, api keys, expected MACs.
 
 `conftest.py` has each test watched by it: what the package logs, what its doors reply, and every error that
-`pytest.raises` sees. Of servers in processes of their own, `served.py` looks at every reply, `serving_process.py` at every
-line that they write.
+`pytest.raises` sees. Of servers in processes of their own, `served.py` looks at every reply, `serving_process.py` at
+every line that they write.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def digests(text: str) -> list[str]:
 
 
 def told(document: Any) -> list[str]:
-    """What a reply tells that it may not; of what is as long as a MAC, a refusal has the digest of the body that came."""
+    """What a reply tells that it may not; as long as a MAC is but the digest of the body that came."""
     text = repr(document).replace("\\\\", "\\")
     if not isinstance(document, dict) or "code" not in document:
         return leaked(text)

@@ -1,4 +1,4 @@
-"""The watch over all tests can fail: what is planted in a frame, a log or a reply is found, an expected MAC above all."""
+"""The watch over all tests can fail: what is planted in a frame, a log or a reply is found."""
 
 from __future__ import annotations
 
@@ -76,7 +76,9 @@ def test_it_finds_them_in_a_log_and_in_a_reply(planted: Any) -> None:
 
 def test_it_finds_what_is_as_long_as_a_mac_in_a_reply() -> None:
     """A digest that is not that of the body that came, in what a server answers."""
-    documents = iter([{"code": "signature_invalid", "detail": "1" * 64}, {"code": "x", "received": {"sha256": "1" * 64}}])
+    documents = iter(
+        [{"code": "signature_invalid", "detail": "1" * 64}, {"code": "x", "received": {"sha256": "1" * 64}}]
+    )
 
     async def tells(_: Any) -> JSONResponse:
         return JSONResponse(next(documents), 401)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,8 +13,6 @@ from typing import Any, NamedTuple
 import django
 import pytest
 import sentry_sdk
-import waitress.server
-import waitress.wasyncore
 from code_blocks import blocks_of
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
@@ -24,6 +21,7 @@ from parties import KEYS, OTHER
 from sentry_sdk.integrations.asgi import SentryAsgiMiddleware
 from sentry_sdk.integrations.wsgi import SentryWsgiMiddleware
 from served import PATIENCE, ask, serving
+from served_wsgi import serving_wsgi
 from spec_page import API_KEY, BODY, KEY_ID, SECRET
 
 from rp_signing import Keyring, Signer, Verifier
@@ -34,31 +32,6 @@ PAGE = (Path(__file__).parent.parent / "docs/recipes/receiving.md").read_text(en
 RECIPES = dict(re.findall(r"^## (.*?)\n(?:(?!^## ).)*?```python\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE))
 EVENT = json.loads(BODY)
 JSON = {"Content-Type": "application/json"}
-
-
-@contextmanager
-def serving_wsgi(app: Any) -> Iterator[str]:
-    """Serve a WSGI application by waitress in a thread; gives the base URL."""
-    sockets: dict[int, Any] = {}
-    server = waitress.server.create_server(app, host="127.0.0.1", port=0, map=sockets)
-    over = threading.Event()
-
-    def run() -> None:
-        while not over.is_set():
-            waitress.wasyncore.loop(PATIENCE, map=sockets, count=1)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.effective_port}"
-    finally:
-        over.set()
-        server.pull_trigger()
-        thread.join(PATIENCE)
-        assert not thread.is_alive()
-        server.task_dispatcher.shutdown()
-        for each in list(sockets.values()):
-            each.close()
 
 
 class Recipe(NamedTuple):
