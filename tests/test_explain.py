@@ -70,7 +70,7 @@ SECRETS = (API_KEY, OTHER_KEY, LIVE_KEY, SECRET, SECOND, RETIRED, OTHER_SECRET, 
 @pytest.mark.parametrize("own_key_id", [False, True], ids=["key id as configured", "key id of the key used"])
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_mistake_is_told_its_own_cause_and_no_other(name: str, own_key_id: bool) -> None:
-    """Each mistake, made for real, is the one cause; the reason is the gate's, and nothing secret is said."""
+    """Each mistake, made for real, is the one cause, found within 60 hashes of the body; nothing secret is said."""
     headers, body = made(name, own_key_id=own_key_id)
     explanation = explain(KEYRING, headers, body, now=NOW)
     assert named(explanation) == [name.partition("/")[0]]
@@ -78,6 +78,7 @@ def test_a_mistake_is_told_its_own_cause_and_no_other(name: str, own_key_id: boo
         Verifier(KEYRING, nonces=None).check(headers, body, NOW)
     assert (explanation.verified, explanation.reason) == (False, refused.value.reason)
     assert explanation.stopped == (name == "body_replaced")
+    assert explanation.hashed < 60 or name in ("body_replaced", "body_empty")
     mac = dict(headers).get("X-RP-Signature", "").removeprefix("sha256=")
     assert [text for text in (*SECRETS, mac) if text and text in repr(explanation)] == []
 

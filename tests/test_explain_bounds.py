@@ -94,6 +94,7 @@ def test_one_mistake_costs_at_most_60_hashes_of_the_body(counted: Counted, name:
     explanation = explain(Keyring.of({API_KEY: secrets}), *sender.send(), now=NOW)
     assert [cause.cause for cause in explanation.causes] == [name]
     assert 1 < counted.hashes <= 60
+    assert explanation.hashed <= counted.hashes <= explanation.hashed + 1  # with the gate's own
     assert not explanation.stopped
 
 
