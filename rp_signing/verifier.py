@@ -114,7 +114,7 @@ class Verifier:
         clock: Clock | None = None,
     ) -> None:
         if not isinstance(keyring, Keyring):
-            del keyring  # plain keys, it may be
+            del keyring  # type: ignore[unreachable]  # plain keys, it may be
             raise TypeError("keyring must be a Keyring; make one with Keyring.of({api_key: [secret]})")
         for name, number in (("past", past), ("future", future), ("max_body", max_body)):
             if type(number) is not int or number < 0:

@@ -88,23 +88,33 @@ class Sender:
         body = _through(self.text, self.signed)
         if self.sent_key_id == "":
             self.sent_key_id = key_id(key if self.own_key_id else self.secret.encode())
-        digest = hashlib.sha256(body).hexdigest()
-        lines = ["RP1-HMAC-SHA256", "request", api_key_id(self.signed_api_key), self.sent_key_id or "-"]
-        lines += [str(self.now), NONCE, str(len(body)), digest]
-        for change in self.lines:
-            lines = change(lines, body)
-        message = (self.joint.join(lines) + self.end).encode()
-        if self.message is not None:
-            message = self.message(lines, body)
+        signature = self._signature("request", self.sent_key_id or "-", str(self.now), NONCE, key, body)
         headers = [
             ("Content-Type", "application/json"),
             ("X-RP-Api-Key", self.api_key),
             ("X-RP-Timestamp", str(self.now)),
         ]
-        headers += [("X-RP-Nonce", NONCE), ("X-RP-Signature", self.spell(self.mac(key, message)))]
+        headers += [("X-RP-Nonce", NONCE), ("X-RP-Signature", signature)]
         if self.sent_key_id is not None:
             headers.append(("X-RP-Key-Id", self.sent_key_id))
         return _through(headers, self.headers), _through(self.text, self.transit)
+
+    def send_event(self) -> dict[str, Any]:
+        """Give the value as an event with its own signature, as it arrives."""
+        key = _through(self.secret.encode(), self.key)
+        body = _through(self.text, self.signed)
+        named = key_id(key if self.own_key_id else self.secret.encode())
+        return {**self.value, MEMBER: self._signature("event", named, "-", "-", key, body)}
+
+    def _signature(self, purpose: str, named: str, timestamp: str, nonce: str, key: bytes, body: bytes) -> str:
+        lines = ["RP1-HMAC-SHA256", purpose, api_key_id(self.signed_api_key), named, timestamp, nonce]
+        lines += [str(len(body)), hashlib.sha256(body).hexdigest()]
+        for change in self.lines:
+            lines = change(lines, body)
+        message = (self.joint.join(lines) + self.end).encode()
+        if self.message is not None:
+            message = self.message(lines, body)
+        return self.spell(self.mac(key, message))
 
 
 def _through(value: Any, changes: list[Callable[[Any], Any]]) -> Any:

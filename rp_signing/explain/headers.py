@@ -161,7 +161,12 @@ class Reading:
         text = self._found.get(wire.SIGNATURE)
         if text is None or grammar.SIGNATURE.matches(text):
             return None if text is None else grammar.mac_of(text)
-        return read_mac(text, self.slips)
+        slips: list[Cause] = []
+        mac = read_mac(text, slips)
+        if mac is None and not slips:
+            slips.append(cause("header_malformed", name="The signature", shape=grammar.SIGNATURE.shape))
+        self.slips += slips
+        return mac
 
     def _look_for_missing(self) -> None:
         wanted = (wire.API_KEY, wire.TIMESTAMP, wire.NONCE, wire.SIGNATURE)
@@ -174,7 +179,7 @@ class Reading:
 
 
 def read_mac(text: str, slips: list[Cause]) -> bytes | None:
-    """Read a MAC that is not in its one spelling, and say what is wrong with it.
+    """Read a MAC that is not in its one spelling, and say what is wrong with it, where that is known by name.
 
     Returns:
         32 bytes, or None where there is no telling.
@@ -196,8 +201,6 @@ def read_mac(text: str, slips: list[Cause]) -> bytes | None:
     bare = digits.rpartition("=")[2]
     if re.fullmatch(r"[0-9A-Fa-f]{8,256}", bare):
         slips.append(cause("mac_other_hash", bits=4 * len(bare)))
-    else:
-        slips.append(cause("header_malformed", name="The signature", shape=grammar.SIGNATURE.shape))
     return None
 
 

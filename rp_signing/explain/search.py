@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
-from itertools import combinations
+from itertools import chain, combinations
 from typing import NamedTuple, cast
 
 from ..keys import Secret
@@ -88,7 +88,10 @@ class Found(NamedTuple):
 _LEVELS = (
     ((0, 0, 0, MAX_HASHES_SINGLE),),
     ((1, 0, 0, MAX_HASHES_SINGLE), (0, 0, 1, MAX_HASHES_SINGLE), (0, 1, 0, MAX_HASHES_SINGLE)),
-    ((2, 0, 0, 180), (1, 1, 0, 180), (1, 0, 1, 180), (0, 1, 1, 290), (0, 2, 0, MAX_HASHES), (0, 0, 2, MAX_HASHES)),
+    (
+        *((0, 1, 0, 180), (2, 0, 0, 180), (1, 1, 0, 180), (1, 0, 1, 180), (0, 1, 1, 290)),
+        *((0, 2, 0, MAX_HASHES), (0, 0, 2, MAX_HASHES)),
+    ),
 )
 
 
@@ -121,7 +124,8 @@ class Search:
         self._mac = mac
         self._keys = [list(keys(0)), list(keys(1))]
         self._doubly = keys
-        self._bodies = bodies
+        singles, self._bodies = bodies
+        self._singles: Iterator[Guess] = iter(singles())
         self._forms = lines
         self._meter = meter
         self._draft = draft
@@ -147,16 +151,20 @@ class Search:
         for cover in covers:
             for key in keys:
                 draft = self._draft.over(cover).signed_by(key.api_key_id, key.fourth)
-                for causes, edited in self._edited(draft, cover, lines):
+                # Under another fourth line than its own, one key would MAC the same body again and again.
+                heavy = lines == 1 and key.fourth in (None, key.key_id)
+                for causes, edited in self._edited(draft, cover, lines, heavy):
                     if self._meter.fits(key, edited.message(), self._mac):
                         return Found((*key.causes, *cover.causes, *causes), edited, key.key_id)
         return None
 
-    def _edited(self, draft: Draft, cover: Cover, lines: int) -> Iterator[tuple[tuple[Cause, ...], Draft]]:
+    def _edited(self, draft: Draft, cover: Cover, lines: int, heavy: bool) -> Iterator[tuple[tuple[Cause, ...], Draft]]:
         if lines == 0:
             yield (), draft
         elif lines == 1:
             for form in self._forms:
+                if form.heavy and not heavy:
+                    continue
                 for why, edited in form.edit(draft, cover):
                     if not form.heavy or self._meter.may_hash():
                         yield (why,), edited
@@ -169,12 +177,12 @@ class Search:
     def _covers(self, mistakes: int) -> Iterator[Cover]:
         if mistakes == 0:
             yield from self._plain
-        elif mistakes == 1 and self._near:
-            yield from self._near
         elif mistakes == 2 and self._size > MAX_PAIRED:
             self._meter.stopped = True
         elif self._plain:
-            for causes, data in self._bodies[mistakes - 1]():
+            # Those of one mistake come again at each level, and go on where an earlier one had to stop.
+            yield from list(self._near) if mistakes == 1 else ()
+            for causes, data in self._singles if mistakes == 1 else self._bodies():
                 # Not the bytes: hundreds of bodies would be kept.
                 mark = (len(data), hash(data))
                 if mark in self._seen:
@@ -182,6 +190,9 @@ class Search:
                 self._seen.add(mark)
                 cover = self._meter.cover(causes, data, keep=mistakes == 1)
                 if cover is None:
+                    if mistakes == 1:
+                        self._singles = chain([(causes, data)], self._singles)
+                        self._seen.discard(mark)
                     return
                 if mistakes == 1:
                     self._near.append(cover)
