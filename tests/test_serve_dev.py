@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 from developing import developing
+from served import ask
 from serving_process import COMMAND, Served, write_keys
 
-from rp_signing import canonicalize
+from rp_signing import Signer, canonicalize
 
 
 def test_a_request_is_shown_with_its_verdict() -> None:
@@ -28,6 +32,43 @@ def test_a_request_is_shown_with_its_verdict() -> None:
         dev.served.wait_for("event 0: event_signature_mismatch at /integrity_signature")
         assert dev.send(body, route="other").status == 404
         dev.served.wait_for("404 route_unknown")
+
+
+def test_where_no_mistake_is_known_it_is_said() -> None:
+    """A body that is another one altogether: the verdict stands, and that nothing explains it."""
+    with developing() as dev:
+        assert dev.send(dev.event(), signed=b"{}").status == 401
+        dev.served.wait_for("cause  none of the mistakes that are known by name would have matched")
+
+
+def test_on_a_terminal_words_stay_whole() -> None:
+    """At 80 columns no line is longer, and what does not fit goes on below, indented."""
+    ours, terminal = pty.openpty()
+    environment = {**os.environ, "COLUMNS": "80", "TERM": "xterm"}
+    command = [*COMMAND, "serve", "--dev", "--port", "0"]
+    with subprocess.Popen(command, stderr=terminal, env=environment) as process, open(ours, "rb", 0) as screen:
+        try:
+            os.close(terminal)
+            text = until(screen, "python -c")
+            url = re.findall(r"BASE_URL=(\S+)", text)[0]
+            api_key, secret = re.findall(r"export RETAINPIXEL_(?:API_KEY|HMAC_SECRET)=(\S+)", text)
+            headers = Signer(api_key=api_key, secret=secret).sign(b"{}\n") | {"Content-Type": "application/json"}
+            assert ask(f"{url}/v1/track", b"{}", headers).status == 401
+            shown = until(screen, "bytes that are sent.")
+        finally:
+            process.kill()
+    lines = [line.rstrip() for line in shown.partition("POST /v1/track")[2].splitlines()[1:]]
+    assert max(map(len, lines)) <= 80
+    assert all(line.startswith(" " * 10) for line in lines)
+    assert "no active secret of this api key gives this signature over the headers" in " ".join(" ".join(lines).split())
+
+
+def until(screen: IO[bytes], text: str) -> str:
+    """Read a terminal until a text stands on it; without its colours."""
+    seen = ""
+    while text not in " ".join(seen.split()):
+        seen += re.sub(r"\x1b\[[0-9;]*m", "", screen.read(4096).decode())
+    return seen
 
 
 def test_what_a_sender_writes_is_no_markup() -> None:

@@ -9,13 +9,14 @@ import secrets
 import shlex
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
-from rich.console import Console
+from rich.console import Console, Group
 from rich.markup import escape
+from rich.padding import Padding
 
 from .. import wire
 from ..explain import Explanation, explain, explain_event
@@ -27,6 +28,7 @@ __all__ = ["Shown", "throw_away_keys"]
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _INGEST = logging.getLogger("rp_signing.ingest")
 _COLOUR = {2: "green", 4: "red", 5: "magenta"}
+_INDENT = 10
 _EVENT_REASONS = ("event_signature_mismatch", "event_signature_missing")
 
 Message = MutableMapping[str, Any]
@@ -115,22 +117,29 @@ class Shown:
     def _show(self, request: _Request, status: int, told: Message, record: Message) -> None:
         who = f"  api key {record['api_key_id']}" if record.get("api_key_id") else ""
         head = f"[dim]{time.strftime('%H:%M:%S')}[/]  {escape(request.method)} {escape(request.path)}"
-        self._print(f"{head}  {len(request.body):,} bytes{who}", indent=0)
+        # In one piece: requests come at the same time, and are shown one after another.
+        self._print(f"{head}  {len(request.body):,} bytes{who}", list(self._lines(request, status, told, record)))
+
+    def _lines(self, request: _Request, status: int, told: Message, record: Message) -> Iterator[str]:
         colour = _COLOUR.get(status // 100, "yellow")
         if status < 300:
             kept = f"{told['stored']} stored, {told['duplicates']} duplicates, trust {told['trust']}"
-            self._print(f"[{colour}]{status} accepted[/]  {kept}")
+            yield f"[{colour}]{status} accepted[/]  {kept}"
             return
         reason = str(record.get("reason", told["code"]))
-        self._print(f"[{colour}]{status} {reason}[/]  {escape(str(record.get('detail') or told['detail']))}")
+        yield f"[{colour}]{status} {reason}[/]  {escape(str(record.get('detail') or told['detail']))}"
         if reason != told["code"]:
-            self._print(f"the sender was told [bold]{told['code']}[/]")
+            yield f"the sender was told [bold]{told['code']}[/]"
         for fault in told.get("errors", ()):
             place = fault["pointer"] or "its root"
-            self._print(escape(f"event {fault['index']}: {fault['reason']} at {place}: {fault['detail']}"))
+            yield escape(f"event {fault['index']}: {fault['reason']} at {place}: {fault['detail']}")
         found = self._explanation(told, request)
-        for cause in found.causes if found and not found.verified else ():
-            self._print(f"[yellow]cause[/]  [bold]{cause.cause}[/]  {escape(cause.detail)}")
+        if found is None or found.verified:
+            return
+        for cause in found.causes:
+            yield f"[yellow]cause[/]  [bold]{cause.cause}[/]  {escape(cause.detail)}"
+        if not found.causes and found.received:
+            yield "[yellow]cause[/]  none of the mistakes that are known by name would have matched"
 
     def _explanation(self, told: Message, request: _Request) -> Explanation | None:
         keyring, headers, body = self._app.keyring, request.headers, request.body
@@ -141,8 +150,14 @@ class Shown:
         except (TypeError, ValueError):
             return None
 
-    def _print(self, line: str, indent: int = 10) -> None:
-        self._console.print(" " * indent + line, highlight=False, soft_wrap=True)
+    def _print(self, head: str, lines: list[str]) -> None:
+        if self._console.is_terminal:
+            # Words stay whole, under one another.
+            body = [Padding(line, (0, 0, 0, _INDENT)) for line in lines]
+            self._console.print(Group(head, *body), highlight=False)
+        else:
+            text = "\n".join([head, *(" " * _INDENT + line for line in lines)])
+            self._console.print(text, highlight=False, soft_wrap=True)
 
 
 def _explained_event(keyring: Keyring, headers: list[tuple[bytes, bytes]], body: bytes) -> Explanation | None:
