@@ -201,6 +201,9 @@ def test_the_site_is_built_without_a_warning_and_needs_no_network(tmp_path: Path
         loads = Loads()
         loads.feed(path.read_text(encoding="utf-8"))
         assert [url for url in loads.urls if "//" in url] == [], path
+    stores = (tmp_path / "site/stores.html").read_text(encoding="utf-8")
+    assert '<span class="column">because</span>' in stores
+    assert "_static/pages.css" in stores
     errors = (tmp_path / "site/errors.html").read_text(encoding="utf-8")
     assert [reason for reason in Reason if f'id="{reason.public_code}"' not in errors] == []
     assert "Verifies signed requests" in (tmp_path / "site/api.html").read_text(encoding="utf-8")
