@@ -9,7 +9,7 @@ from typing import Any
 
 from .canonical import parse
 from .errors import CanonicalizationError
-from .keys import ApiKey, Keyring, RetiredSecret, Secret
+from .keys import ApiKey, Keyring, RetiredSecret, Secret, forgetting
 
 __all__ = ["MAX_BYTES", "keyring_of", "load_keyring", "read_document"]
 
@@ -49,6 +49,7 @@ def read_document(path: str | os.PathLike[str]) -> Any:
         raise ValueError(f"{path}: {error}") from None
 
 
+@forgetting
 def keyring_of(document: Any, directory: str | os.PathLike[str] | None = None) -> Keyring:
     """Make a keyring from a keys file's content, already parsed.
 

@@ -26,7 +26,7 @@ _Given = ParamSpec("_Given")
 _Made = TypeVar("_Made")
 
 
-def _forgetting(make: Callable[_Given, _Made]) -> Callable[_Given, _Made]:
+def forgetting(make: Callable[_Given, _Made]) -> Callable[_Given, _Made]:
     """Decorate what takes keys: its errors keep no frame, whose locals an exception tracker would send."""
 
     @wraps(make)
@@ -61,7 +61,7 @@ class Secret:
     key_id: str
     live: bool | None
 
-    @_forgetting
+    @forgetting
     def __init__(self, text: str) -> None:
         self._text = _checked_secret(text)
         # Made once, copied for each message: half the price of keying anew.
@@ -102,7 +102,7 @@ class RetiredSecret:
 
     __slots__ = ("secret", "until")
 
-    @_forgetting
+    @forgetting
     def __init__(self, secret: Secret | str, until: int) -> None:
         if type(until) is not int or until < 0:
             raise ValueError("until must be whole Unix seconds (an int)")
@@ -133,7 +133,7 @@ class ApiKey:
 
     __slots__ = ("api_key_id", "live", "require_signature", "retired", "secrets")
 
-    @_forgetting
+    @forgetting
     def __init__(
         self,
         api_key: str,
@@ -177,7 +177,7 @@ class Keyring:
 
     __slots__ = ("_by_id", "_by_key")
 
-    @_forgetting
+    @forgetting
     def __init__(self, entries: Mapping[str, ApiKey]) -> None:
         self._by_key = dict(entries)
         self._by_id = {entry.api_key_id: entry for entry in self._by_key.values()}
@@ -188,7 +188,7 @@ class Keyring:
                 raise ValueError("an entry stands under another api key than its own")
 
     @classmethod
-    @_forgetting
+    @forgetting
     def of(cls, keys: Mapping[str, Secret | str | Iterable[Secret | str]]) -> Keyring:
         """Make a keyring from api key → secrets, newest first (SPEC KEY-5).
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
+from ..errors import SigningError
 from ..keys import Secret
 from . import (
     probe_bodies,
@@ -81,11 +82,15 @@ def probe_server(
             ``only`` names a probe that there is not.
         Unreachable: nothing answers there, or no HTTP.
     """
-    sender = Sender(api_key, secret)
-    if unknown := set(only or ()) - {probe.id for probe in PROBES}:
-        raise ValueError(f"there is no probe {', '.join(sorted(unknown))}")
-    visit = Visit(target_of(url, own), sender, Patience(patience))
-    _greet(url, visit)
+    try:
+        visit = Visit(target_of(url, own), Sender(api_key, secret), Patience(patience))
+        if unknown := set(only or ()) - {probe.id for probe in PROBES}:
+            raise ValueError(f"there is no probe {', '.join(sorted(unknown))}")
+        _greet(url, visit)
+    except (SigningError, TypeError, ValueError) as error:
+        # A traceback keeps the locals of its frames.
+        del api_key, secret
+        raise error.with_traceback(None) from None
     chosen = [probe for probe in PROBES if only is None or probe.id in only]
     outcomes = {}
     for outcome in _judge_all(chosen, visit):
