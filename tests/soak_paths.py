@@ -14,11 +14,11 @@ SHARE = 2_000
 
 def shares(compared: Callable[[int, int], Any], count: int, advance: Advance) -> list[Any]:
     """What comes out of comparing so many, in two processes; each share has a seed of its own."""
-    told = []
+    told, sizes = [], [SHARE] * (count // SHARE) + [count % SHARE] * (count % SHARE > 0)
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        for one in pool.map(compared, range(count // SHARE), [SHARE] * (count // SHARE), chunksize=4):
+        for one, size in zip(pool.map(compared, range(len(sizes)), sizes, chunksize=4), sizes, strict=True):
             told.append(one)
-            advance(SHARE)
+            advance(size)
     return told
 
 
@@ -43,7 +43,7 @@ def write(count: int, advance: Advance) -> list[Row]:
 
 def read(count: int, advance: Advance) -> list[Row]:
     """Read so many texts by both paths, and as many requests' headers, in eight shapes each."""
-    half = count // 2 // SHARE * SHARE
+    half = count // 2
     texts, headers = shares(compare_texts, half, advance), shares(compare_headers, count - half, advance)
     return [
         row(

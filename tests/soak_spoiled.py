@@ -13,15 +13,16 @@ SHARE = 1_000
 
 def run(count: int, advance: Advance) -> list[Row]:
     """So many calls of each kind, in two processes, and every other spelling of each header once."""
-    rows = [Row("what the spoiled ones are made from", "taken", "taken" if unspoiled_passes() else "refused", True)]
+    good = unspoiled_passes()
+    rows = [Row("what the spoiled ones are made from", "taken", "taken" if good else "refused", good)]
     tried, taken = accepted_spellings()
     seen = f"{len(taken):,} accepted" + (f", the first {taken[0]}" if taken else "")
     rows.append(Row(f"{tried:,} other spellings of the five headers", "0 accepted", seen, not taken))
-    shares, done = count // SHARE, 0
+    shares, done = [SHARE] * (count // SHARE) + [count % SHARE] * (count % SHARE > 0), 0
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         for number, kind in enumerate(KINDS):
             total: Counter[str] = Counter()
-            for found in pool.map(tally, repeat(kind), range(shares), repeat(SHARE), chunksize=4):
+            for found in pool.map(tally, repeat(kind), range(len(shares)), shares, chunksize=4):
                 total += found
             other = [f"{what}: {times:,}" for what, times in total.items() if what != "refused"]
             seen = ", ".join([f"{total['refused']:,} refused", *other[:3]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -53,8 +54,9 @@ def test_a_lax_spelling_is_found() -> None:
     """A reader that strips white space takes other spellings."""
     careful = spoiled.Verifier.check
 
-    def lax(self: spoiled.Verifier, headers: list[tuple[str, str]], body: bytes) -> object:
-        return careful(self, [(name, value.strip(" ")) for name, value in headers], body)
+    def lax(self: spoiled.Verifier, headers: list[tuple[Any, Any]], body: bytes) -> object:
+        space = " " if type(headers[0][1]) is str else b" "
+        return careful(self, [(name, value.strip(space)) for name, value in headers], body)
 
     with patch.object(spoiled.Verifier, "check", lax):
-        assert len(spoiled.accepted_spellings()[1]) >= 10
+        assert len(spoiled.accepted_spellings()[1]) >= 20
