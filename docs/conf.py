@@ -55,21 +55,41 @@ def _write_causes() -> None:
 def _write_proof() -> None:
     """Write the page of the long proofs, out of what `make soak` has left in proof.json."""
     proof = json.loads((HERE / "proof.json").read_text(encoding="utf-8"))
-    seconds = sum(part["seconds"] for part in proof["parts"].values())
+    (HERE / "proof.md").write_text("\n".join(_proof_page(proof["parts"])) + "\n", encoding="utf-8")
+
+
+def _proof_page(parts: dict[str, Any]) -> list[str]:
+    """Give the lines of that page: which code each part was run on, then every figure."""
+    runs: dict[str, list[str]] = {}
+    for name, part in parts.items():
+        runs.setdefault(_run_of(part), []).append(name)
+    seconds = sum(part["seconds"] for part in parts.values())
     lines = [
         "# The long proofs",
         "",
-        f"What `make soak` tried at full length on {proof['machine']}, in {seconds / 60:.0f} minutes.",
+        f"What `make soak` tried at full length, in {seconds / 60:.0f} minutes.",
         "`make soak PART=name` runs one of them again; [Why the gate holds](security.md) says what each is for.",
+        "A commit with a plus had changes that were not committed.",
+        ""
+        if len(runs) == 1 and all("code" in part for part in parts.values())
+        else "**Not all of it was run on the same code.**",
         "",
-        "| part | what was tried | wanted | seen | |",
-        "|---|---|---|---|---|",
     ]
-    for name, part in proof["parts"].items():
+    lines += [f"- {run}: {', '.join(f'`{name}`' for name in names)}" for run, names in runs.items()]
+    lines += ["", "| part | what was tried | wanted | seen | |", "|---|---|---|---|---|"]
+    for name, part in parts.items():
         for row in part["rows"]:
             cells = (row["work"], row["wanted"], row["seen"], VERDICTS[row["held"]])
             lines.append("| " + " | ".join([f"`{name}`", *map(_cell, cells)]) + " |")
-    (HERE / "proof.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return lines
+
+
+def _run_of(part: dict[str, Any]) -> str:
+    """Say on which code a part was run, where and when."""
+    if "code" not in part:
+        return "On earlier commits, which were not written down"
+    at = f"commit `{part['commit']}`" if part["commit"] else "no commit that git knows"
+    return f"Version {part['version']}, {at}, {part['machine']}, {part['date']}"
 
 
 def _cell(text: str) -> str:
