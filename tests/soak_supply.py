@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -14,11 +13,11 @@ from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import audit
 from soak_part import Advance, Part, Row
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-LOCK = ROOT / "requirements.lock"
 SBOM = ROOT / "build" / "sbom.json"
 AUDITED_FROM = 3
 """Builds from which the audit runs too: asking takes longer than all the rest."""
@@ -63,41 +62,16 @@ def digests(built: Path) -> dict[str, str]:
 
 def locked() -> set[str]:
     """The packages that the lock names, ``name==version``."""
-    return set(re.findall(r"^([a-z0-9.\-]+==[^ ;]+)", LOCK.read_text(encoding="utf-8"), re.MULTILINE))
+    return {"==".join(package) for package in audit.locked()}
 
 
 def named() -> set[str]:
     """The packages that the bill of materials names, after writing it."""
     SBOM.parent.mkdir(exist_ok=True)
-    command = [BIN / "cyclonedx-py", "requirements", LOCK, "--output-reproducible", "--of", "JSON", "-o", SBOM]
+    command = [BIN / "cyclonedx-py", "requirements", audit.LOCK, "--output-reproducible", "--of", "JSON", "-o", SBOM]
     subprocess.run(command, check=True, capture_output=True)
     parts = json.loads(SBOM.read_text(encoding="utf-8"))["components"]
     return {f"{part['name']}=={part['version']}" for part in parts}
-
-
-def audit() -> Row:
-    """Ask for known faults of each package; where nobody can be asked, nothing is claimed."""
-    command = [
-        BIN / "pip-audit",
-        "-r",
-        LOCK,
-        "--disable-pip",
-        "--require-hashes",
-        "--progress-spinner=off",
-        "-f",
-        "json",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    work, wanted = "pip-audit of the lock", "no known fault"
-    try:
-        answers = json.loads(done.stdout)["dependencies"]
-    except ValueError:
-        return Row(work, wanted, "not asked: no database of faults can be reached", None)
-    asked = [answer for answer in answers if "vulns" in answer]
-    faults = [f"{answer['name']} {fault['id']}" for answer in asked for fault in answer["vulns"]]
-    if not asked:
-        return Row(work, wanted, "not asked: no database of faults can be reached", None)
-    return Row(work, wanted, f"{len(asked)} of {len(answers)} asked, {', '.join(faults) or 'none'}", not faults)
 
 
 def run(count: int, advance: Advance) -> list[Row]:
@@ -131,7 +105,7 @@ def run(count: int, advance: Advance) -> list[Row]:
             f"{len(named())} packages",
             named() == locked(),
         ),
-        *([audit()] if count >= AUDITED_FROM else []),
+        *(audit.rows() if count >= AUDITED_FROM else []),
     ]
 
 

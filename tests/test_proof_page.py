@@ -48,8 +48,8 @@ def test_parts_of_other_commits_are_told_apart(page: Any) -> None:
     text = "\n".join(page({"x": part(**OF_A), "y": part(**{**OF_A, "commit": "aaaa+"}), "z": part(),
                            "w": part(**{**OF_A, "commit": None})}))  # fmt: skip
     assert "**Not all of it was run on the same code.**" in text
-    for line in ("commit `aaaa`, M, 2026-11-28: `x`", "commit `aaaa+`, M, 2026-11-28: `y`", "were not written down: `z`",
-                 "no commit that git knows, M, 2026-11-28: `w`"):  # fmt: skip
+    for line in ("commit `aaaa`, M, 2026-11-28: `x`", "commit `aaaa+`, M, 2026-11-28: `y`",
+                 "were not written down: `z`", "no commit that git knows, M, 2026-11-28: `w`"):  # fmt: skip
         assert line in text
 
 
