@@ -1,21 +1,18 @@
-"""What people write first: for each way to fail that a test can see, the store or the gate that fails so.
+"""What people write first: for each way to fail that a test can see, the store that fails so.
 
-Each is the memory store or the gate with one rule broken, named for what it does. NAIVE says which row of the list of
-failures (R1 to R20) it stands for, and which test of the contract has to refuse it.
+Each is the memory store with one rule broken, named for what it does. naive_rows.py says which row of the list of
+failures it stands for.
 """
 
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
 from math import floor
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
-from store_kinds import Kind, Memory
-
-from rp_signing import Claim, MemoryNonceStore, Reason, VerificationError, Verified, Verifier, wire
-from rp_signing.replay import Clock, Window
+from rp_signing import Claim, MemoryNonceStore, Reason, VerificationError
+from rp_signing.replay import Clock
 from rp_signing.stores.memory import _HASH_BITS
 
 
@@ -114,25 +111,6 @@ class ChecksThenSets(MemoryNonceStore):
         return SimpleNamespace(claim=claim)
 
 
-class ClaimsBeforeTheMac(Verifier):
-    """Burns the nonce before it has looked at the signature."""
-
-    def verify(self, headers: wire.Headers, body: bytes) -> Verified:
-        """Claim, then verify."""
-        fields = wire.read_headers(headers)
-        entry = self._keyring.find(fields.api_key)
-        assert isinstance(fields, wire.SignedFields)
-        assert entry
-        rest = (len(body), "", "", fields.signature, False, False, self._window)
-        claim = Claim(entry.api_key_id, fields.key_id, int(fields.timestamp), fields.nonce, *rest)
-        try:
-            token = self._store.claim(claim, self._now)
-        except OSError as error:
-            raise VerificationError(Reason.REPLAY_STORE_UNAVAILABLE, "down") from error
-        found, payload = self._judge(headers, body)
-        return Verified(payload, found, self._store, token)
-
-
 class ReleasesAgain(MemoryNonceStore):
     """Frees on each release of a claim, also when the nonce is another's by now."""
 
@@ -150,20 +128,6 @@ class ReleasesForAnyone(MemoryNonceStore):
         """Free, without a look at the token."""
         token.claim = claim
         super().release(claim, token)
-
-
-class OpensWhenDown(Verifier):
-    """Lets requests through while the store is down."""
-
-    def verify(self, headers: wire.Headers, body: bytes) -> Verified:
-        """Verify, or shrug."""
-        try:
-            return super().verify(headers, body)
-        except VerificationError as error:
-            if error.reason != Reason.REPLAY_STORE_UNAVAILABLE:
-                raise
-            claim, payload = self._judge(headers, body)
-            return Verified(payload, claim, self._store, None)
 
 
 class CorrectsTheClock(MemoryNonceStore):
@@ -233,22 +197,6 @@ class FramesNothing(_Otherwise):
         return claim._replace(api_key_id="", nonce=claim.api_key_id + claim.nonce)
 
 
-class _Endless(Window):
-    """A window with a past alone."""
-
-    def judge(self, timestamp: int, now: int) -> None:
-        """Refuse what is too old."""
-        super().judge(min(timestamp, now), now)
-
-
-class LooksBackOnly(Verifier):
-    """Takes stamps from any future."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._window = _Endless(*self._window)
-
-
 class ForgetsWhenKilled(MemoryNonceStore):
     """Comes back from a kill without its nonces, and takes itself for as old as it was: no persistence."""
 
@@ -299,85 +247,3 @@ class NeverForgets(MemoryNonceStore):
 
     def _forget(self, claim: Claim, now: int) -> None:
         pass
-
-
-class Killed(Memory):
-    """A store that outlives its receiver, as far as its own `start_again` lets it."""
-
-    keeps = True
-
-    def place(self) -> Any:
-        """Where the store will be."""
-        return []
-
-    def open(self, place: Any, born: float | None, window: Window, **bounds: int) -> Any:
-        """The store that is there, started again; or a new one."""
-        if place:
-            place[0].start_again()
-        else:
-            place.append(self.store(born=born, **bounds))
-        return place[0]
-
-
-class Naive(NamedTuple):
-    """One of them.
-
-    Attributes:
-        row: of the list of failures.
-        broken: the store or the gate.
-        test: the test of test_stores.py that refuses it.
-        unseen: why the state machine cannot find it; empty: it has to.
-        window: what claims carry.
-    """
-
-    row: str
-    broken: type[MemoryNonceStore] | type[Verifier]
-    test: str
-    unseen: str = ""
-    window: type[Window] = Window
-
-    @property
-    def name(self) -> str:
-        """The row and what the broken one does."""
-        return f"{self.row} {self.broken.__name__}"
-
-    def kind(self) -> Kind:
-        """It, as a kind of store."""
-        kind = (Killed if hasattr(self.broken, "start_again") else Memory)(ExitStack())
-        kind.window = self.window
-        if issubclass(self.broken, Verifier):
-            kind.gate = self.broken
-        else:
-            kind.store = self.broken
-        return kind
-
-
-NAIVE = [
-    Naive("R1", ForgetsAtExpiry, "TestContract::test_the_last_second_is_still_remembered"),
-    Naive("R1", ForgetsInFractions, "TestContract::test_the_last_second_is_still_remembered"),
-    Naive("R1", DropsInSilence, "TestContract::test_a_window_that_is_raised_later_opens_nothing"),
-    Naive("R2", EvictsWhenFull, "TestBounded::test_a_store_that_is_full_refuses"),
-    Naive("R3", SharesWithoutLimit, "TestBounded::test_one_sender_cannot_fill_the_store"),
-    Naive("R4", ForgetsWhenKilled, "TestContract::test_a_store_that_is_opened_again_takes_no_copy"),
-    Naive("R5", LagsBehind, "TestContract::test_a_store_that_is_opened_again_takes_no_copy"),
-    Naive("R6", CommitsLater, "TestContract::test_a_store_that_is_opened_again_takes_no_copy"),
-    Naive("R7", CommitsLater, "TestContract::test_a_store_that_is_opened_again_takes_no_copy"),
-    Naive("R8", IgnoresForks, "TestContract::test_a_forked_process_is_refused", "it runs in one process"),
-    Naive("R8", WorkersApart, "TestContract::test_a_nonce_is_taken_once"),
-    Naive("R9", BornLongAgo, "TestContract::test_a_store_that_is_opened_again_takes_no_copy"),
-    Naive("R10", ChecksThenSets, "TestContract::test_a_copy_that_comes_during_the_claim_is_refused"),
-    Naive("R11", ClaimsBeforeTheMac, "TestContract::test_forged_requests_leave_nothing"),
-    Naive("R12", ReleasesAgain, "TestContract::test_a_release_acts_once"),
-    Naive("R12", ReleasesForAnyone, "TestContract::test_a_token_releases_its_own_claim"),
-    Naive("R13", RetriesWithoutAToken, "TestContract::test_a_nonce_is_taken_once"),
-    Naive("R14", OpensWhenDown, "TestContract::test_a_store_that_is_down_lets_nothing_through"),
-    Naive("R15", DropsInSilence, "TestContract::test_a_clock_that_steps_back_opens_nothing"),
-    Naive("R15", CorrectsTheClock, "TestContract::test_a_clock_that_steps_back_shuts_nobody_out"),
-    Naive("R16", ForgetsByItsOwnClock, "TestContract::test_the_last_second_is_still_remembered"),
-    Naive("R17", TrustsTheGate, "TestContract::test_a_claim_that_stalled_is_refused"),
-    Naive("R18", ScopesByKeyId, "TestContract::test_the_same_request_under_a_second_secret_is_a_replay"),
-    Naive("R18", ScopesNothing, "TestContract::test_other_api_keys_do_not_meet"),
-    Naive("R18", FramesNothing, "TestContract::test_each_part_of_the_triple_counts", "every api key id has 16 digits"),
-    Naive("R19", LooksBackOnly, "TestContract::test_a_request_dated_ahead_is_refused", window=_Endless),
-    Naive("R20", NeverForgets, "TestDropping::test_what_left_the_window_is_dropped"),
-]

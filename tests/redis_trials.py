@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from parties import Clock, nonces
-from test_stores import claim
+from store_claims import claim
 from valkey_server import Valkey, redis_store
 
 from rp_signing import Claim, VerificationError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from naive_stores import NAIVE, Naive
+from naive_rows import NAIVE, Naive
 from soak_part import Advance, Part, Row
 from store_kinds import Kind, Started
 from store_machine import STEPS, drive

@@ -5,24 +5,21 @@ A new store is a class here and a line of KINDS.
 
 from __future__ import annotations
 
-import asyncio
-import os
-import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from parties import BODY, KEYS, NOW, Clock, signer
+from parties import NOW
 from postgres_server import execute, postgres_store, shared_server
 from psycopg_pool import AsyncConnectionPool
-from spec_page import API_KEY, SECRET
+from store_loop import Loop
 from valkey_server import Valkey
 
-from rp_signing import Claim, Keyring, MemoryNonceStore, Reason, StoreError, Verifier
+from rp_signing import MemoryNonceStore, Reason, StoreError, Verifier
 from rp_signing.replay import Window
 from rp_signing.stores.postgres import AsyncPostgresNonceStore
 from rp_signing.stores.postgres_tables import counting
@@ -262,62 +259,6 @@ KINDS: dict[str, type[Kind]] = {
 }
 
 
-class Loop:
-    """An event loop in a thread of its own."""
-
-    def __enter__(self) -> Loop:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def run(self, steps: Coroutine[Any, Any, Any]) -> Any:
-        """Run a coroutine there, and wait for it."""
-        return asyncio.run_coroutine_threadsafe(steps, self._loop).result()
-
-    async def arun(self, steps: Coroutine[Any, Any, Any]) -> Any:
-        """Run a coroutine there, and await it."""
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(steps, self._loop))
-
-    def store(self, made: Coroutine[Any, Any, Any]) -> InLoop:
-        """Give the store that a coroutine makes there."""
-        return InLoop(self, self.run(made))
-
-
-class InLoop:
-    """An asynchronous store, so that threads and other event loops can claim in it too."""
-
-    def __init__(self, loop: Loop, inner: Any) -> None:
-        self.inner = inner
-        self._loop = loop
-        self._process = os.getpid()
-
-    def claim(self, claim: Claim, clock: Callable[[], float]) -> Any:
-        """Claim, and wait for it."""
-        return self._run(self.inner.aclaim(claim, clock))
-
-    def release(self, claim: Claim, token: Any) -> None:
-        """Release, and wait for it."""
-        self._run(self.inner.arelease(claim, token))
-
-    async def aclaim(self, claim: Claim, clock: Callable[[], float]) -> Any:
-        """Claim."""
-        return await self._loop.arun(self.inner.aclaim(claim, clock))
-
-    async def arelease(self, claim: Claim, token: Any) -> None:
-        """Release."""
-        await self._loop.arun(self.inner.arelease(claim, token))
-
-    def _run(self, steps: Coroutine[Any, Any, Any]) -> Any:
-        # A forked child has the loop, but not its thread.
-        return self._loop.run(steps) if os.getpid() == self._process else asyncio.run(steps)
-
-
 class Started:
     """Kinds by name, each started when it is first asked for and stopped at the end."""
 
@@ -335,62 +276,3 @@ class Started:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
-
-
-class Down:
-    """A store that cannot be reached."""
-
-    def claim(self, *_: Any) -> Any:
-        """Fail."""
-        raise ConnectionRefusedError("the store is down")
-
-    async def aclaim(self, *_: Any) -> Any:
-        """Fail."""
-        raise ConnectionRefusedError("the store is down")
-
-    release, arelease = claim, aclaim
-
-
-class Trial:
-    """One kind of store in a place of its own, with a clock that starts where its kind says.
-
-    Times are seconds from that start, so that each test reads the same for every kind. The window is 30 seconds back
-    and 20 ahead: small enough that both its edges are in the reach of a store with a clock of its own.
-    """
-
-    past, future = 30, 20
-
-    def __init__(self, kind: Kind) -> None:
-        self.kind = kind
-        self.now = kind.now()
-        self.place = kind.place()
-        self.opened: list[Any] = []
-
-    def open(self, born: float | None = 0, **bounds: int) -> Any:
-        """A store; `born` in Unix seconds, 0: nothing was accepted earlier, None: now."""
-        self.opened.append(self.kind.open(self.place, born, Window(self.past, self.future), **bounds))
-        return self.opened[-1]
-
-    def close(self) -> None:
-        """Close every store that was opened, and leave the place."""
-        for store in self.opened:
-            self.kind.close(store)
-        self.kind.leave(self.place)
-
-    def clock(self, offset: float = 0) -> Clock:
-        """A clock that stands there."""
-        return Clock(self.now + offset)
-
-    def claim(self, offset: int = 0, nonce: str = "n" * 22, *, api_key_id: str = "a" * 16, past: int = past) -> Claim:
-        """A claim as the gate makes it, of a request that was signed there."""
-        rest = (2, "d" * 64, "k" * 16, "sha256=" + "0" * 64, False, False, self.kind.window(past, self.future))
-        return Claim(api_key_id, None, self.now + offset, nonce, *rest)
-
-    def gate(self, clock: Callable[[], float], store: Any) -> Verifier:
-        """A receiver."""
-        keyring = Keyring.of(KEYS)
-        return self.kind.gate(keyring, nonces=store, past=self.past, future=self.future, clock=clock)
-
-    def sign(self, offset: int = 0, secret: str = SECRET, api_key: str = API_KEY) -> dict[str, str]:
-        """The headers of `BODY`, signed there; the nonce is the same in each."""
-        return signer(self.clock(offset), secret, api_key).sign(BODY)

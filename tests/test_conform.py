@@ -6,14 +6,12 @@ import copy
 import subprocess
 import sys
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from rp_signing.conformance.judge import cut, judge
-from rp_signing.conformance.levels import LEVELS, reached
-from rp_signing.conformance.outcome import Outcome, Status
+from rp_signing.conformance.outcome import Status
 from rp_signing.conformance.vectors import SUITES, load_flags, load_vectors, question
 
 VECTORS = {vector["id"]: vector for vector in load_vectors()}
@@ -287,28 +285,3 @@ def test_what_came_is_cut() -> None:
     assert cut([1, 2.5, None, True, float("nan")]) == [1, 2.5, None, True, "nan"]
     outcome = judge(VECTORS["canonical-pair-arrays"], {"ok": {"canonical": deep}})
     assert outcome.status is Status.FAILED
-
-
-def test_levels_hold_one_another() -> None:
-    """Each level has the suites of the one before and more; the highest has all."""
-    suites = [set(names) for names in LEVELS.values()]
-    assert all(lower < higher for lower, higher in pairwise(suites))
-    assert suites[-1] == set(SUITES)
-
-
-def outcomes_of(*suites: str, status: Status = Status.PASSED) -> list[Outcome]:
-    """One outcome in each of these suites."""
-    return [Outcome(f"{suite}-{status}", suite, status, (), "") for suite in suites]
-
-
-def test_the_level_that_is_reached() -> None:
-    """It is the highest of which every suite passed something and failed nothing; skips do not count."""
-    signer = LEVELS["signer"]
-    assert reached([]) is None
-    assert reached(outcomes_of(*signer)) == "signer"
-    assert reached(outcomes_of(*SUITES)) == "full"
-    assert reached(outcomes_of(*SUITES) + outcomes_of("events", status=Status.FAILED)) == "verifier"
-    assert reached(outcomes_of(*SUITES) + outcomes_of("canonical", status=Status.CRASHED)) is None
-    assert reached(outcomes_of(*signer) + outcomes_of("sign", status=Status.SKIPPED)) == "signer"
-    skipped = outcomes_of("sign", status=Status.SKIPPED)
-    assert reached(outcomes_of(*set(signer) - {"sign"}) + skipped) == "canonicaliser"

@@ -4,7 +4,7 @@ At full length: `make soak PART=machine` and `PART=mutants`.
 """
 
 import pytest
-from naive_stores import NAIVE, Naive
+from naive_rows import NAIVE, Naive
 from store_kinds import Started
 from store_machine import drive
 

@@ -4,26 +4,20 @@ A new store is a line of KINDS in store_kinds.py. That each of these tests can f
 """
 
 import asyncio
-import os
 import threading
 import time
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import pytest
-from parties import BODY, NOW, OLD, OTHER, OTHER_API_KEY, nonces, reason, refusal, signer
-from store_kinds import KINDS, Down, Started, Trial
+from parties import BODY, OLD, OTHER, OTHER_API_KEY, nonces, reason, refusal, signer
+from store_claims import outcome, together, told_by_a_fork
+from store_kinds import KINDS, Started
+from store_trial import Down, Trial
 
-from rp_signing import Claim, Reason, StoreError, VerificationError, wire
-from rp_signing.replay import Window
-
-
-def claim(timestamp: int = NOW, nonce: str = "n" * 22, api_key_id: str = "a" * 16, window: Window = Window()) -> Claim:  # noqa: B008  # immutable
-    """A claim as the gate makes it."""
-    return Claim(api_key_id, None, timestamp, nonce, 2, "d" * 64, "k" * 16, "sha256=" + "0" * 64, False, False, window)
+from rp_signing import Reason, StoreError, wire
 
 
 @pytest.fixture(params=KINDS)
@@ -32,47 +26,6 @@ def trial(request: pytest.FixtureRequest, kinds: Started) -> Iterator[Trial]:
     trial = Trial(kinds[request.param])
     yield trial
     trial.close()
-
-
-def outcome(call: Callable[..., Any], *arguments: Any) -> Any:
-    """`taken`, or the reason of the refusal."""
-    try:
-        call(*arguments)
-    except VerificationError as error:
-        return error.reason
-    return "taken"
-
-
-def together(work: Callable[[], None], count: int) -> None:
-    """Run the same in so many threads, to the end of each."""
-    threads = [threading.Thread(target=work) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
-def told_by_a_fork(*steps: Callable[[], Any]) -> list[str]:
-    """What a forked child is told at each step: the reason, the name of another error, or nothing."""
-    reading, writing = os.pipe()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # that threads and fork do not mix is what this shows
-        child = os.fork()
-    if not child:
-        told = []
-        for step in steps:
-            try:
-                step()
-                told.append("nothing")
-            except BaseException as error:  # a child that lets one out would run the other tests
-                told.append(getattr(error, "reason", type(error).__name__))
-        os.write(writing, " ".join(told).encode())
-        os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading) as told_by_child:
-        told = told_by_child.read().split()
-    os.waitpid(child, 0)
-    return told
 
 
 class TestContract:
@@ -341,62 +294,3 @@ class TestContract:
         assert told == [Reason.REPLAY_STORE_UNAVAILABLE, StoreError.__name__]
         assert reason(store.claim, trial.claim(), trial.clock()) == Reason.REPLAYED
         assert store.claim(other, trial.clock()) is not None
-
-
-class TestDropping:
-    """What stores promise that drop inside a claim, by the caller's clock."""
-
-    @pytest.fixture(params=[name for name, kind in KINDS.items() if kind.drops])
-    def trial(self, request: pytest.FixtureRequest, kinds: Started) -> Iterator[Trial]:
-        """Each of them, in a place where nothing is."""
-        trial = Trial(kinds[request.param])
-        yield trial
-        trial.close()
-
-    def test_what_left_the_window_is_dropped(self, trial: Trial) -> None:
-        """R20: a store that goes on being used does not grow for ever."""
-        store = trial.open()
-        for second in range(0, 400, 10):
-            store.claim(trial.claim(second), trial.clock(second))
-        assert trial.kind.size(store) <= 5
-
-    def test_who_was_forgotten_is_told_how_long_to_wait(self, trial: Trial) -> None:
-        """R15: `timestamp_forgotten` comes with the seconds until a new request is taken."""
-        store = trial.open()
-        store.claim(trial.claim(), trial.clock())
-        store.claim(trial.claim(500), trial.clock(500))
-        for at, wait in ((-10, 11), (0, 1)):
-            error = refusal(store.claim, trial.claim(nonce="m" * 22), trial.clock(at))
-            assert (error.reason, error.retry_after) == (Reason.TIMESTAMP_FORGOTTEN, wait)
-
-
-class TestBounded:
-    """What stores promise that hold a number of nonces."""
-
-    @pytest.fixture(params=[name for name, kind in KINDS.items() if kind.bounded])
-    def trial(self, request: pytest.FixtureRequest, kinds: Started) -> Iterator[Trial]:
-        """Each of them, in a place where nothing is."""
-        trial = Trial(kinds[request.param])
-        yield trial
-        trial.close()
-
-    def test_a_store_that_is_full_refuses(self, trial: Trial) -> None:
-        """R2: a full store refuses with the seconds until it has room, and evicts nothing that lives."""
-        store = trial.open(capacity=3, share=3)
-        for second in range(3):
-            store.claim(trial.claim(second), trial.clock())
-        error = refusal(store.claim, trial.claim(3), trial.clock(3))
-        assert (error.reason, error.status, error.retry_after) == (Reason.REPLAY_STORE_FULL, 503, 28)
-        for second in range(3):
-            assert reason(store.claim, trial.claim(second), trial.clock(3)) == Reason.REPLAYED
-        store.claim(trial.claim(31), trial.clock(31))
-        assert trial.kind.size(store) == 3
-
-    def test_one_sender_cannot_fill_the_store(self, trial: Trial) -> None:
-        """R3: an api key that has used up its quarter is refused with 429, and the others go on."""
-        store = trial.open(capacity=8)
-        for nonce in ("a" * 22, "b" * 22):
-            store.claim(trial.claim(nonce=nonce), trial.clock())
-        error = refusal(store.claim, trial.claim(nonce="c" * 22), trial.clock(10))
-        assert (error.reason, error.status, error.retry_after) == (Reason.REPLAY_KEY_FULL, 429, 21)
-        store.claim(trial.claim(api_key_id="b" * 16), trial.clock())

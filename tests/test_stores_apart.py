@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from parties import BODY, NOW, OTHER, OTHER_API_KEY, Clock, reason, refusal, signer, verifier
-from test_stores import claim
+from store_claims import claim
 
 from rp_signing import MemoryNonceStore, Reason, StoreError
 from rp_signing.stores.sqlite import SQLiteNonceStore
@@ -66,7 +66,7 @@ sys.path.insert(0, sys.argv[2])
 from parties import Clock, nonces
 from rp_signing import VerificationError
 from rp_signing.stores.sqlite import SQLiteNonceStore
-from test_stores import claim
+from store_claims import claim
 store, draw = SQLiteNonceStore(sys.argv[1]), nonces()
 for nonce in (draw() for _ in range(100)):
     try:

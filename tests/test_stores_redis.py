@@ -9,7 +9,7 @@ from math import floor
 import pytest
 from parties import Clock, reason, refusal
 from redis_trials import BEGUN, LIFE, NARROW, _begin, alone, in_tag, record, request, server, store, taken
-from test_stores import claim
+from store_claims import claim
 from valkey_server import Valkey, redis_store
 
 from rp_signing import Reason, StoreError

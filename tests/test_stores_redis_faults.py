@@ -12,7 +12,7 @@ import redis
 from parties import nonces, reason, refusal
 from proxy import Proxy
 from redis_trials import BEGUN, LIFE, _begin, alone, call_of, in_tag, request, server, store, taken
-from test_stores import claim
+from store_claims import claim
 from valkey_server import DURABLE, HOST, Valkey, free_port, redis_store, until
 
 from rp_signing import Claim, Reason, StoreError, VerificationError
