@@ -260,6 +260,6 @@ def test_reprs_show_ids_alone(client: RetainPixel) -> None:
     """No repr shows an api key, a secret or an event."""
     assert repr(client) == f"<RetainPixel api key {client.api_key_id}, key {client.key_id}>"
     prepared = client._prepare("track", event="hush", user_id="hush")
-    outgoing = client._outgoing(prepared, client._http(prepared))
+    outgoing = client._outgoing(prepared, is_closed=False)
     for shown in map(repr, (client, prepared, outgoing, client._credentials, vars(client))):
         assert not any(hidden in shown for hidden in (API_KEY, SECRET, "hush"))

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Self, Unpack
 
 import httpx2
 
-from .connections import connection_options
+from .connections import AsyncConnections, Connections, connection_options
 from .deadline import Deadline
-from .errors import ClientUnusable, NotDelivered
+from .errors import ClientUnusable
+from .handed_in import AsyncHandedIn, HandedIn, check_handed_in
 from .prepare import Event, Members, Outgoing, Prepared, prepare_check
 from .reply import MAX_REPLY, Receipt, Reply
 from .sender import TIMEOUT, Sender, Settings
@@ -26,9 +27,6 @@ __all__ = ["CONNECT_TIMEOUT", "TIMEOUT", "AsyncRetainPixel", "RetainPixel"]
 
 CONNECT_TIMEOUT = 5.0
 """Seconds to connect."""
-
-# The answer is read as it comes: compressed, a small one could be of any size.
-_ASKED = {"accept": "application/json", "accept-encoding": "identity", "user-agent": "rp-signing"}
 
 
 class RetainPixel(Sender):
@@ -50,7 +48,7 @@ class RetainPixel(Sender):
         base_url: such as ``https://ingest.example``; left out, RETAINPIXEL_BASE_URL.
         timeout: seconds that a call may take in all; 5 of them to connect.
         http_client: an ``httpx2.Client`` to send with; whoever made it closes it.
-        transport: an ``httpx2.BaseTransport`` for the client that is made otherwise.
+        transport: an ``httpx2.BaseTransport`` to send with; closed with this client.
         proxy: its URL, such as ``http://proxy.example:3128``; left out, what the environment says (HTTPS_PROXY).
         verify: an `ssl.SSLContext`; False takes any certificate, so that anybody between reads along.
         clock: gives Unix seconds; `time.time` when None.
@@ -68,41 +66,37 @@ class RetainPixel(Sender):
         **settings: Unpack[Settings],
     ) -> None:
         super().__init__(settings)
-        options = connection_options(settings, http_client, httpx2.Client, transport)
-        self._handed_in: httpx2.Client | None = http_client
-        if http_client is None and transport is not None:
-            self._handed_in = httpx2.Client(transport=transport)
+        handed_in = check_handed_in((http_client, httpx2.Client), (transport, httpx2.BaseTransport))
+        self._options = connection_options(settings, handed_in, self._endpoint.parsed)
         self._closes = http_client is None
-        self._options = options
+        if http_client is None and transport is not None:
+            http_client = httpx2.Client(transport=transport)
+        self._handed_in = None if http_client is None else HandedIn(self._endpoint.url, http_client)
         # By process: over the sockets that a fork shares, two processes would get each other's answers.
-        self._https: dict[int, httpx2.Client] = {}
+        self._ways: dict[int, Connections | HandedIn] = {}
         if self._handed_in is None:
-            self._https[os.getpid()] = self._made()
+            self._ways[os.getpid()] = self._made()
 
-    def _made(self) -> httpx2.Client:
-        # Brings the half of httpx2 that it too imports with the first client.
-        from .held import hold_deadlines
-
-        network = self._network()
-        http = httpx2.Client(transport=network, **({} if network else self._options))
-        hold_deadlines(http)
-        return http
+    def _made(self) -> Connections | HandedIn:
+        if network := self._network():
+            return HandedIn(self._endpoint.url, httpx2.Client(transport=network))
+        return Connections(self._endpoint.parsed, self._options)
 
     def _network(self) -> httpx2.BaseTransport | None:
-        """Give what the connections of this client's own are made of; None: sockets."""
+        """Give what takes the place of connections; None: nothing does."""
         return None
 
-    def _http(self, prepared: Prepared) -> httpx2.Client:
-        """Give the HTTP client of this process."""
+    def _way(self, prepared: Prepared) -> Connections | HandedIn:
+        """Give what requests of this process go over."""
         process = os.getpid()
-        if process not in self._https:
-            if self._handed_in is not None and self._https:
+        if process not in self._ways:
+            if self._handed_in is not None and self._ways:
                 text = "nothing was sent: http_client= or transport= was used before the fork; make a client a process"
                 raise ClientUnusable(text, prepared=prepared)
             made = self._handed_in or self._made()
-            if self._https.setdefault(process, made) is not made:
+            if self._ways.setdefault(process, made) is not made:
                 made.close()
-        return self._https[process]
+        return self._ways[process]
 
     def track(self, *, event: str, group_id: str | None = None, **members: Unpack[Members]) -> Receipt:
         """Send that somebody did something: `event`, 1 to 256 characters."""
@@ -138,46 +132,38 @@ class RetainPixel(Sender):
             NotDelivered: of the kind that names the cause.
         """
         self._check(prepared)
-        http = self._http(prepared)
-        outgoing = self._outgoing(prepared, http)
-        return self._receipt(outgoing, self._exchange(http, outgoing))
+        way = self._way(prepared)
+        outgoing = self._outgoing(prepared, way.is_closed)
+        return self._receipt(outgoing, self._exchange(way, outgoing))
 
-    def _exchange(self, http: httpx2.Client, outgoing: Outgoing) -> Reply | NotDelivered:
+    def _exchange(self, way: Connections | HandedIn, outgoing: Outgoing) -> Reply | BaseException:
         end = time.monotonic() + self._timeout
         rest = Deadline(self._timeout, end)
         connect = Deadline(min(CONNECT_TIMEOUT, self._timeout), end)
         status = None
         try:
-            with http.stream(
-                "POST",
-                self._url(outgoing),
-                content=outgoing.body,
-                headers={**_ASKED, **outgoing.headers},
-                timeout=httpx2.Timeout(connect=connect, read=rest, write=rest, pool=rest),
-                follow_redirects=False,
-            ) as response:
-                status = response.status_code
-                body = bytearray()
-                # A transport of a test may have the answer whole already.
-                pieces = response.iter_bytes() if response.is_stream_consumed else response.iter_raw()
-                for piece in pieces:
+            answer = way.post(outgoing, {"connect": connect, "read": rest, "write": rest, "pool": rest})
+            status = answer.status
+            body = bytearray()
+            try:
+                for piece in answer.pieces:
                     body += piece
                     if len(body) > MAX_REPLY:
-                        return Reply(status, dict(response.headers), None)
+                        return Reply(status, answer.headers, None)
                     if time.monotonic() > end:
                         raise TimeoutError("the time for the whole exchange is over")
-                return Reply(status, dict(response.headers), bytes(body))
-        except Exception as error:
-            return self._failed(outgoing, status, error)
+            finally:
+                answer.close()
+            return Reply(status, answer.headers, bytes(body))
         except BaseException as error:
-            raise _bare(error) from None
+            return self._failed(outgoing, status, error)
 
     def close(self) -> None:
         """Close the connections, and nothing else: every call has been sent already."""
         self._closed = True
-        http = self._https.get(os.getpid(), self._handed_in)
-        if self._closes and http is not None:
-            http.close()
+        way = self._ways.get(os.getpid(), self._handed_in)
+        if self._closes and way is not None:
+            way.close()
 
     def __enter__(self) -> Self:
         return self
@@ -197,10 +183,16 @@ class AsyncRetainPixel(Sender):
         **settings: Unpack[Settings],
     ) -> None:
         super().__init__(settings)
-        options = connection_options(settings, http_client, httpx2.AsyncClient, transport)
-        network = transport or self._network()
-        self._http = http_client or httpx2.AsyncClient(transport=network, **({} if network else options))
+        handed_in = check_handed_in((http_client, httpx2.AsyncClient), (transport, httpx2.AsyncBaseTransport))
+        options = connection_options(settings, handed_in, self._endpoint.parsed)
         self._closes = http_client is None
+        if http_client is None and (network := transport or self._network()):
+            http_client = httpx2.AsyncClient(transport=network)
+        self._way: AsyncConnections | AsyncHandedIn = (
+            AsyncConnections(self._endpoint.parsed, options)
+            if http_client is None
+            else AsyncHandedIn(self._endpoint.url, http_client)
+        )
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def _network(self) -> httpx2.AsyncBaseTransport | None:
@@ -238,52 +230,39 @@ class AsyncRetainPixel(Sender):
         if self._loop is not loop:
             text = "nothing was sent: the client made its connections on another event loop; make one client a loop"
             raise ClientUnusable(text, prepared=prepared)
-        outgoing = self._outgoing(prepared, self._http)
+        outgoing = self._outgoing(prepared, self._way.is_closed)
         return self._receipt(outgoing, await self._exchange(outgoing))
 
-    async def _exchange(self, outgoing: Outgoing) -> Reply | NotDelivered:
+    async def _exchange(self, outgoing: Outgoing) -> Reply | BaseException:
         import asyncio
 
+        timeouts = {"connect": min(CONNECT_TIMEOUT, self._timeout)}
         status = None
         try:
-            async with (
-                asyncio.timeout(self._timeout),
-                self._http.stream(
-                    "POST",
-                    self._url(outgoing),
-                    content=outgoing.body,
-                    headers={**_ASKED, **outgoing.headers},
-                    timeout=httpx2.Timeout(self._timeout, connect=min(CONNECT_TIMEOUT, self._timeout)),
-                    follow_redirects=False,
-                ) as response,
-            ):
-                status = response.status_code
+            # One clock for the whole exchange, instead of one for each wait.
+            async with asyncio.timeout(self._timeout):
+                answer = await self._way.post(outgoing, timeouts)
+                status = answer.status
                 body = bytearray()
-                pieces = response.aiter_bytes() if response.is_stream_consumed else response.aiter_raw()
-                async for piece in pieces:
-                    body += piece
-                    if len(body) > MAX_REPLY:
-                        return Reply(status, dict(response.headers), None)
-                return Reply(status, dict(response.headers), bytes(body))
-        except Exception as error:
-            return self._failed(outgoing, status, error)
+                try:
+                    async for piece in answer.pieces:
+                        body += piece
+                        if len(body) > MAX_REPLY:
+                            return Reply(status, answer.headers, None)
+                finally:
+                    await answer.close()
+                return Reply(status, answer.headers, bytes(body))
         except BaseException as error:
-            raise _bare(error) from None
+            return self._failed(outgoing, status, error)
 
     async def aclose(self) -> None:
         """Close the connections, and nothing else: every call has been sent already."""
         self._closed = True
         if self._closes:
-            await self._http.aclose()
+            await self._way.aclose()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
-
-
-def _bare(error: BaseException) -> BaseException:
-    """Take the HTTP client's frames off what ends a call from outside, ^C or a cancellation: they hold the api key."""
-    error.__context__ = None
-    return error.with_traceback(None)

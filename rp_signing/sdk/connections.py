@@ -1,49 +1,195 @@
-"""What the connections of a client's own are made with: proxy and certificates."""
+"""Connections of a client's own, made by httpcore2: what httpx2 too sends over, without a client's work around it."""
 
 from __future__ import annotations
 
 import ssl
-from typing import Any
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 
+from .prepare import Outgoing
+from .proxies import environment_proxy
 from .sender import Settings
 
-__all__ = ["connection_options"]
+if TYPE_CHECKING:
+    import httpcore2
+
+__all__ = ["ASKED", "Answer", "AsyncAnswer", "AsyncConnections", "Connections", "Timeouts", "connection_options"]
+
+Timeouts = Mapping[str, float]
+"""Seconds for ``connect``, ``read``, ``write`` and ``pool``."""
+
+# The answer is read as it comes: compressed, a small one could be of any size.
+ASKED = {"accept": "application/json", "accept-encoding": "identity", "user-agent": "rp-signing"}
+"""The headers that every request has."""
+
+_LIMITS: dict[str, Any] = {"max_connections": 100, "max_keepalive_connections": 20, "keepalive_expiry": 5.0}
+_A_PROXY = "must be like http://proxy.example:3128"
 
 
-def connection_options(settings: Settings, given: object, kind: type, transport: object) -> dict[str, Any]:
-    """Give what the HTTP client is to be made with.
+@dataclass(frozen=True, slots=True, repr=False)
+class Answer:
+    """An answer whose head is here. It may hold anything, so its repr shows nothing.
+
+    Attributes:
+        status: the HTTP status.
+        headers: name → value, names in lower case.
+        pieces: of the body, as they come.
+        close: ends it; what was read whole leaves the connection to the next request.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    pieces: Iterable[bytes]
+    close: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class AsyncAnswer:
+    """`Answer` for asyncio."""
+
+    status: int
+    headers: Mapping[str, str]
+    pieces: AsyncIterable[bytes]
+    close: Callable[[], Coroutine[Any, Any, None]]
+
+
+def connection_options(settings: Settings, handed_in: object, url: httpx2.URL) -> dict[str, Any]:
+    """Give what a pool of httpcore2 is to be made with: proxy, certificates, limits.
 
     Args:
         settings: the arguments of the client.
-        given: its ``http_client``, or None.
-        kind: what that has to be.
-        transport: its ``transport``, or None.
+        handed_in: its ``http_client`` or ``transport``, or None.
+        url: the base URL; without ``proxy``, the environment's proxy for it is taken.
 
     Raises:
         ValueError, TypeError: two that exclude one another, or one that makes no sense.
+        ImportError: the proxy speaks SOCKS, and what that needs is not installed.
     """
-    if given is not None and not isinstance(given, kind):
-        raise TypeError(f"http_client= must be an httpx2.{kind.__name__}, not {type(given).__name__}")
-    if given is not None and transport is not None:
-        raise ValueError("give http_client= or transport=, not both")
-    options: dict[str, Any] = {name: settings[name] for name in ("proxy", "verify") if name in settings}
-    for name in options:
-        if given is not None or transport is not None:
+    for name in ("proxy", "verify"):
+        if name in settings and handed_in is not None:
             raise ValueError(
                 f"{name}= is for the connections of this client's own; give it to http_client= or transport="
             )
-    if not isinstance(options.get("verify", True), (bool, ssl.SSLContext)):
-        raise TypeError(f"verify= must be a bool or an ssl.SSLContext, not {type(options['verify']).__name__}")
-    if "proxy" in options and not _sound(options["proxy"]):
-        # Without what was given: a proxy's URL may hold a password.
-        raise ValueError("proxy= must be like http://proxy.example:3128")
+    verify = settings.get("verify", True)
+    if not isinstance(verify, (bool, ssl.SSLContext)):
+        raise TypeError(f"verify= must be a bool or an ssl.SSLContext, not {type(verify).__name__}")
+    if "proxy" in settings:
+        proxy, source = settings["proxy"], "proxy="
+    else:
+        proxy = None if handed_in is not None else environment_proxy(url)
+        source = f"the environment variable for a proxy ({url.scheme.upper()}_PROXY or ALL_PROXY)"
+    options = dict(_LIMITS)
+    if source == "proxy=" or proxy is not None:
+        options["proxy"] = _sound(proxy, source)
+    if url.scheme == "https" and handed_in is None:
+        options["ssl_context"] = _certificates(verify)
     return options
 
 
-def _sound(proxy: Any) -> bool:
+class Connections:
+    """Connections to one base URL, as many as are needed at once, kept for the next request; for threads to share.
+
+    Args:
+        url: the base URL.
+        options: what `connection_options` gave.
+    """
+
+    is_closed = False
+
+    def __init__(self, url: httpx2.URL, options: dict[str, Any]) -> None:
+        # Brings the half of httpx2 that it too imports with the first client.
+        import httpcore2
+
+        from .held import Held
+
+        self._url = url
+        self._pool = httpcore2.ConnectionPool(**_made(options), network_backend=Held(httpcore2.SyncBackend()))
+
+    def post(self, outgoing: Outgoing, timeouts: Timeouts) -> Answer:
+        """Send a request, and wait for the head of the answer."""
+        response = self._pool.handle_request(_request(self._url, outgoing, timeouts))
+        return Answer(response.status, _named(response.headers), response.iter_stream(), response.close)
+
+    def close(self) -> None:
+        """Close them."""
+        self._pool.close()
+
+
+class AsyncConnections:
+    """`Connections` for asyncio."""
+
+    is_closed = False
+
+    def __init__(self, url: httpx2.URL, options: dict[str, Any]) -> None:
+        import httpcore2
+
+        self._url = url
+        self._pool = httpcore2.AsyncConnectionPool(**_made(options))
+
+    async def post(self, outgoing: Outgoing, timeouts: Timeouts) -> AsyncAnswer:
+        """Send a request, and wait for the head of the answer."""
+        response = await self._pool.handle_async_request(_request(self._url, outgoing, timeouts))
+        return AsyncAnswer(response.status, _named(response.headers), response.aiter_stream(), response.aclose)
+
+    async def aclose(self) -> None:
+        """Close them."""
+        await self._pool.aclose()
+
+
+def _request(url: httpx2.URL, outgoing: Outgoing, timeouts: Timeouts) -> httpcore2.Request:
+    import httpcore2
+
+    target = b"%s/v1/%s" % (url.raw_path.rstrip(b"/"), outgoing.prepared.route.encode())
+    headers = {"host": url.netloc, **ASKED, "content-length": str(len(outgoing.body)), **outgoing.headers}
+    return httpcore2.Request(
+        b"POST",
+        httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=target),
+        headers=headers,
+        content=outgoing.body,
+        extensions={"timeout": timeouts},
+    )
+
+
+def _named(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
+
+
+def _made(options: dict[str, Any]) -> dict[str, Any]:
+    """Give the options with the proxy as httpcore2 has it."""
+    import httpcore2
+
+    proxy = options.get("proxy")
+    if proxy is None:
+        return options
+    url = proxy.url
+    place = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+    return options | {
+        "proxy": httpcore2.Proxy(place, proxy.raw_auth, proxy.headers.raw, ssl_context=proxy.ssl_context)
+    }
+
+
+def _sound(proxy: Any, source: str) -> httpx2.Proxy:
     try:
-        return (proxy if isinstance(proxy, httpx2.Proxy) else httpx2.Proxy(proxy)).url.host != ""
-    except Exception:
-        return False
+        sound = proxy if isinstance(proxy, httpx2.Proxy) else httpx2.Proxy(proxy)
+    except (ValueError, TypeError, AttributeError, httpx2.InvalidURL):
+        sound = None
+    # Without what was given: a proxy's URL may hold a password.
+    if sound is None or not sound.url.host:
+        raise ValueError(f"{source} {_A_PROXY}")
+    if sound.url.scheme.startswith("socks"):
+        try:
+            import socksio  # noqa: F401 - is it there?
+        except ImportError:
+            raise ImportError(f'{source} is a SOCKS proxy, which needs: pip install "httpx2[socks]"') from None
+    return sound
+
+
+def _certificates(verify: ssl.SSLContext | bool) -> ssl.SSLContext:
+    try:
+        return httpx2.create_ssl_context(verify)
+    except OSError as error:
+        text = f"SSL_CERT_FILE or SSL_CERT_DIR names certificates that cannot be read ({type(error).__name__})"
+        raise ValueError(text) from None

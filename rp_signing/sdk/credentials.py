@@ -12,6 +12,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
+import httpx2
+
 from .. import grammar, wire
 from ..keys import ApiKey, Secret
 from ..signing import Signer, event_signing_input
@@ -135,9 +137,11 @@ class Endpoint(NamedTuple):
 
     Attributes:
         url: http or https, a host, and perhaps a path; no slash at its end.
+        parsed: the same.
     """
 
     url: str
+    parsed: httpx2.URL
 
     @classmethod
     def of(cls, settings: dict[str, Any]) -> Self:
@@ -152,9 +156,9 @@ class Endpoint(NamedTuple):
         if not isinstance(text, str):
             raise TypeError(f"{source} must be a str, not {type(text).__name__}")
         try:
-            parts = urlsplit(text)
+            parts, parsed = urlsplit(text), httpx2.URL(text.rstrip("/"))
             sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:
+        except (ValueError, httpx2.InvalidURL):
             sound = False
         if not sound or any(character <= " " or character == "\\" for character in text):
             raise ValueError(f"{source} must be like https://ingest.example")
@@ -162,7 +166,7 @@ class Endpoint(NamedTuple):
             raise ValueError(f"{source} must hold no user name or password: it stands in logs")
         if "?" in text or "#" in text:
             raise ValueError(f"{source} must have no query and no fragment; the route is put behind it")
-        return cls(text.rstrip("/"))
+        return cls(text.rstrip("/"), parsed)
 
 
 class _Refused(ValueError):

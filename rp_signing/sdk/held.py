@@ -12,30 +12,21 @@ from collections.abc import Iterable
 from typing import Any
 
 import httpcore2
-import httpx2
 
 from .deadline import Deadline
 
-__all__ = ["hold_deadlines"]
+__all__ = ["Held"]
 
 _PIECE = 16 * 1024
 
 
-def hold_deadlines(client: httpx2.Client) -> None:
-    """Make a client of our own mind `Deadline` timeouts, those of its proxies included.
+class Held(httpcore2.NetworkBackend):
+    """Sockets whose waits mind a `Deadline`, those to a proxy included.
 
-    httpx2 has no public way to its connections. Should these names go, what remains is the timeout for each read and
-    the look at the clock between two pieces of the body; a test would tell.
+    Args:
+        inner: makes the sockets.
     """
-    for transport in (getattr(client, "_transport", None), *getattr(client, "_mounts", {}).values()):
-        pool = getattr(transport, "_pool", None)
-        if isinstance(pool, httpcore2.ConnectionPool) and isinstance(
-            backend := getattr(pool, "_network_backend", None), httpcore2.NetworkBackend
-        ):
-            pool._network_backend = _Backend(backend)
 
-
-class _Backend(httpcore2.NetworkBackend):
     def __init__(self, inner: httpcore2.NetworkBackend) -> None:
         self._inner = inner
 

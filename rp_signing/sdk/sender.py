@@ -111,27 +111,31 @@ class Sender:
         if self._closed:
             raise ClientUnusable("nothing was sent: the client is closed", prepared=prepared)
 
-    def _outgoing(self, prepared: Prepared, http: httpx2.Client | httpx2.AsyncClient) -> Outgoing:
-        if http.is_closed:
+    def _outgoing(self, prepared: Prepared, is_closed: bool) -> Outgoing:
+        if is_closed:
             raise ClientUnusable("nothing was sent: the client of http_client= is closed", prepared=prepared)
         return sign(prepared, self._credentials)
 
-    def _url(self, outgoing: Outgoing) -> str:
-        return f"{self._endpoint.url}/v1/{outgoing.prepared.route}"
-
-    def _failed(self, outgoing: Outgoing, status: int | None, cause: Exception) -> NotDelivered:
+    def _failed(self, outgoing: Outgoing, status: int | None, cause: BaseException) -> BaseException:
+        """Turn what ended the exchange into what the caller gets."""
+        if not isinstance(cause, Exception):
+            # ^C or a cancellation, as it came, without the HTTP client's frames: they hold the api key.
+            cause.__context__ = None
+            return cause.with_traceback(None)
         if status is None:
             return no_answer(outgoing, self._credentials, cause)
         return cut_off(outgoing, self._credentials, status, cause)
 
-    def _receipt(self, outgoing: Outgoing, reply: Reply | NotDelivered) -> Receipt:
+    def _receipt(self, outgoing: Outgoing, reply: Reply | BaseException) -> Receipt:
         """Turn what the exchange gave into what the caller gets."""
-        outcome = reply if isinstance(reply, NotDelivered) else read_reply(outgoing, reply, self._credentials)
-        self._note(outcome.skew)
+        outcome = read_reply(outgoing, reply, self._credentials) if isinstance(reply, Reply) else reply
         # Not raised where it was caught: the HTTP client's exception holds its request, and with it the api key.
+        if isinstance(outcome, Receipt):
+            self._note(outcome.skew)
+            return outcome
         if isinstance(outcome, NotDelivered):
-            raise outcome
-        return outcome
+            self._note(outcome.skew)
+        raise outcome
 
     def _note(self, skew: int | None) -> None:
         if skew is None:
