@@ -6,8 +6,8 @@ try:
 except ImportError as _error:
     raise ImportError(f'{_error}; the client needs its extra: pip install "rp-signing[client]"') from None
 
-from ..events import Group, Identify, Track
-from .batches import split
+from typing import TYPE_CHECKING, Any
+
 from .client import AsyncRetainPixel, RetainPixel
 from .errors import (
     BodyAltered,
@@ -21,8 +21,13 @@ from .errors import (
     SignatureRemoved,
     WrongSecret,
 )
-from .prepare import Event, Prepared
+from .prepared import Prepared
 from .reply import Receipt
+
+if TYPE_CHECKING:
+    from ..events import Group, Identify, Track
+    from .batches import split
+    from .prepare import Event
 
 __all__ = [
     "AsyncRetainPixel",
@@ -45,3 +50,16 @@ __all__ = [
     "WrongSecret",
     "split",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Brings pydantic's models: when asked for, or with the first client.
+    if name in ("Event", "Group", "Identify", "Track"):
+        from . import prepare
+
+        return getattr(prepare, name)
+    if name == "split":
+        from .batches import split
+
+        return split
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -16,12 +16,14 @@ from .connections import AsyncConnections, Connections, connection_options
 from .deadline import Deadline
 from .errors import ClientUnusable
 from .handed_in import AsyncHandedIn, HandedIn, check_handed_in
-from .prepare import Event, Members, Outgoing, Prepared, prepare_check
+from .prepared import Members, Outgoing, Prepared, prepare_check
 from .reply import MAX_REPLY, Receipt, Reply
 from .sender import TIMEOUT, Sender, Settings
 
 if TYPE_CHECKING:
     import asyncio
+
+    from .prepare import Event
 
 __all__ = ["CONNECT_TIMEOUT", "TIMEOUT", "AsyncRetainPixel", "RetainPixel"]
 
@@ -250,7 +252,7 @@ class AsyncRetainPixel(Sender):
                         if len(body) > MAX_REPLY:
                             return Reply(status, answer.headers, None)
                 finally:
-                    await answer.close()
+                    await answer.aclose()
                 return Reply(status, answer.headers, bytes(body))
         except BaseException as error:
             return self._failed(outgoing, status, error)

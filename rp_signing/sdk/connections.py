@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 
-from .prepare import Outgoing
+from .prepared import Outgoing
 from .proxies import environment_proxy
 from .sender import Settings
 
@@ -29,31 +29,37 @@ _LIMITS: dict[str, Any] = {"max_connections": 100, "max_keepalive_connections": 
 _A_PROXY = "must be like http://proxy.example:3128"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class Answer:
     """An answer whose head is here. It may hold anything, so its repr shows nothing.
 
-    Attributes:
+    Args:
         status: the HTTP status.
-        headers: name → value, names in lower case.
+        headers: name → value, looked up by names in lower case.
         pieces: of the body, as they come.
         close: ends it; what was read whole leaves the connection to the next request.
     """
 
-    status: int
-    headers: Mapping[str, str]
-    pieces: Iterable[bytes]
-    close: Callable[[], None]
+    __slots__ = ("close", "headers", "pieces", "status")
+
+    def __init__(
+        self, status: int, headers: Mapping[str, str], pieces: Iterable[bytes], close: Callable[[], None]
+    ) -> None:
+        self.status, self.headers, self.pieces, self.close = status, headers, pieces, close
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class AsyncAnswer:
     """`Answer` for asyncio."""
 
-    status: int
-    headers: Mapping[str, str]
-    pieces: AsyncIterable[bytes]
-    close: Callable[[], Coroutine[Any, Any, None]]
+    __slots__ = ("aclose", "headers", "pieces", "status")
+
+    def __init__(
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        pieces: AsyncIterable[bytes],
+        aclose: Callable[[], Coroutine[Any, Any, None]],
+    ) -> None:
+        self.status, self.headers, self.pieces, self.aclose = status, headers, pieces, aclose
 
 
 def connection_options(settings: Settings, handed_in: object, url: httpx2.URL) -> dict[str, Any]:
@@ -76,15 +82,14 @@ def connection_options(settings: Settings, handed_in: object, url: httpx2.URL) -
     verify = settings.get("verify", True)
     if not isinstance(verify, (bool, ssl.SSLContext)):
         raise TypeError(f"verify= must be a bool or an ssl.SSLContext, not {type(verify).__name__}")
-    if "proxy" in settings:
-        proxy, source = settings["proxy"], "proxy="
-    else:
-        proxy = None if handed_in is not None else environment_proxy(url)
-        source = f"the environment variable for a proxy ({url.scheme.upper()}_PROXY or ALL_PROXY)"
     options = dict(_LIMITS)
-    if source == "proxy=" or proxy is not None:
-        options["proxy"] = _sound(proxy, source)
-    if url.scheme == "https" and handed_in is None:
+    if handed_in is not None:
+        return options
+    if "proxy" in settings:
+        options["proxy"] = _sound(settings["proxy"], "proxy=")
+    elif found := environment_proxy(url):
+        options["proxy"] = _sound(found, f"the environment variable {url.scheme.upper()}_PROXY or ALL_PROXY")
+    if url.scheme == "https":
         options["ssl_context"] = _certificates(verify)
     return options
 
@@ -103,10 +108,10 @@ class Connections:
         # Brings the half of httpx2 that it too imports with the first client.
         import httpcore2
 
-        from .held import Held
+        from .held import held_sockets
 
         self._url = url
-        self._pool = httpcore2.ConnectionPool(**_made(options), network_backend=Held(httpcore2.SyncBackend()))
+        self._pool = httpcore2.ConnectionPool(**_made(options), network_backend=held_sockets())
 
     def post(self, outgoing: Outgoing, timeouts: Timeouts) -> Answer:
         """Send a request, and wait for the head of the answer."""
@@ -143,11 +148,11 @@ def _request(url: httpx2.URL, outgoing: Outgoing, timeouts: Timeouts) -> httpcor
     import httpcore2
 
     target = b"%s/v1/%s" % (url.raw_path.rstrip(b"/"), outgoing.prepared.route.encode())
-    headers = {"host": url.netloc, **ASKED, "content-length": str(len(outgoing.body)), **outgoing.headers}
+    headers = {**ASKED, **outgoing.headers, "content-length": str(len(outgoing.body))}
     return httpcore2.Request(
         b"POST",
         httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=target),
-        headers=headers,
+        headers=[(b"host", url.netloc), *headers.items()],
         content=outgoing.body,
         extensions={"timeout": timeouts},
     )
@@ -166,9 +171,7 @@ def _made(options: dict[str, Any]) -> dict[str, Any]:
         return options
     url = proxy.url
     place = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
-    return options | {
-        "proxy": httpcore2.Proxy(place, proxy.raw_auth, proxy.headers.raw, ssl_context=proxy.ssl_context)
-    }
+    return options | {"proxy": httpcore2.Proxy(place, proxy.raw_auth, proxy.headers.raw, ssl_context=proxy.ssl_context)}
 
 
 def _sound(proxy: Any, source: str) -> httpx2.Proxy:
@@ -179,11 +182,8 @@ def _sound(proxy: Any, source: str) -> httpx2.Proxy:
     # Without what was given: a proxy's URL may hold a password.
     if sound is None or not sound.url.host:
         raise ValueError(f"{source} {_A_PROXY}")
-    if sound.url.scheme.startswith("socks"):
-        try:
-            import socksio  # noqa: F401 - is it there?
-        except ImportError:
-            raise ImportError(f'{source} is a SOCKS proxy, which needs: pip install "httpx2[socks]"') from None
+    if sound.url.scheme.startswith("socks") and find_spec("socksio") is None:
+        raise ImportError(f'{source} is a SOCKS proxy, which needs: pip install "httpx2[socks]"')
     return sound
 
 

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SigningError
-from ..events import sentence_of
 
 if TYPE_CHECKING:
-    from .prepare import Prepared
+    from .prepared import Prepared
 
 __all__ = [
     "BodyAltered",
@@ -100,6 +99,8 @@ class PayloadRefused(RequestRefused):
     """
 
     def __init__(self, message: str, *, errors: Sequence[dict[str, Any]] = (), **known: Any) -> None:
+        from ..events import sentence_of  # brings pydantic: not before there is a client
+
         self.errors: list[dict[str, Any]] = list(errors)
         super().__init__(f"{message}: {sentence_of(self.errors)}" if self.errors else message, **known)
 

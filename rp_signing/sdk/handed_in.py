@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx2
 
 from .connections import ASKED, Answer, AsyncAnswer, Timeouts
-from .prepare import Outgoing
+from .prepared import Outgoing
 
 __all__ = ["AsyncHandedIn", "HandedIn", "check_handed_in"]
 
@@ -47,7 +47,8 @@ class HandedIn:
 
     def post(self, outgoing: Outgoing, timeouts: Timeouts) -> Answer:
         """Send a request, and wait for the head of the answer."""
-        response = self._client.send(_built(self._client, self._url, outgoing, timeouts), **_AS_IT_COMES)
+        request = _built(self._client, self._url, outgoing, timeouts)
+        response = self._client.send(request, stream=True, follow_redirects=False)
         # A transport of a test may have the answer whole already.
         pieces = response.iter_bytes() if response.is_stream_consumed else response.iter_raw()
         return Answer(response.status_code, response.headers, pieces, response.close)
@@ -71,16 +72,14 @@ class AsyncHandedIn:
 
     async def post(self, outgoing: Outgoing, timeouts: Timeouts) -> AsyncAnswer:
         """Send a request, and wait for the head of the answer."""
-        response = await self._client.send(_built(self._client, self._url, outgoing, timeouts), **_AS_IT_COMES)
+        request = _built(self._client, self._url, outgoing, timeouts)
+        response = await self._client.send(request, stream=True, follow_redirects=False)
         pieces = response.aiter_bytes() if response.is_stream_consumed else response.aiter_raw()
         return AsyncAnswer(response.status_code, response.headers, pieces, response.aclose)
 
     async def aclose(self) -> None:
         """Close it."""
         await self._client.aclose()
-
-
-_AS_IT_COMES = {"stream": True, "follow_redirects": False}
 
 
 def _built(

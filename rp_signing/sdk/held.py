@@ -15,18 +15,17 @@ import httpcore2
 
 from .deadline import Deadline
 
-__all__ = ["Held"]
+__all__ = ["held_sockets"]
 
 _PIECE = 16 * 1024
 
 
-class Held(httpcore2.NetworkBackend):
-    """Sockets whose waits mind a `Deadline`, those to a proxy included.
+def held_sockets() -> httpcore2.NetworkBackend:
+    """Give sockets whose waits mind a `Deadline`, those to a proxy included."""
+    return _Backend(httpcore2.SyncBackend())
 
-    Args:
-        inner: makes the sockets.
-    """
 
+class _Backend(httpcore2.NetworkBackend):
     def __init__(self, inner: httpcore2.NetworkBackend) -> None:
         self._inner = inner
 

@@ -1,101 +1,28 @@
-"""Events → one signed request. Knows no input or output (SPEC §4, §5, §9)."""
+"""Arguments and Python values → complete, judged events. Knows no input or output (SPEC §9)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import sha256
-from typing import Any, Literal, TypedDict
-from uuid import UUID, uuid4
+from typing import Any, Literal
+from uuid import uuid4
 
 from .. import wire
-from ..canonical import DEFAULT_LIMIT, canonicalize, parse
+from ..canonical import canonicalize
 from ..errors import CanonicalizationError, Reason
 from ..events import MAX_BATCH, WIRE_NAMES, EventFault, Group, Identify, Track, judge_events
-from .credentials import Credentials
 from .errors import PayloadRefused
+from .prepared import SPLIT, Members, Prepared
 from .segment import KINDS, for_migrants
 from .values import Conversion, rfc3339
 
-__all__ = ["Event", "Members", "Outgoing", "Prepared", "prepare_batch", "prepare_check", "prepare_one", "sign"]
-__all__ += ["judged", "listed", "refusal_of"]
+__all__ = ["Event", "judged", "listed", "prepare_batch", "prepare_one", "refusal_of"]
 
 Event = dict[str, Any] | Track | Identify | Group
 """What `batch` takes: a dict with the names of the wire or of Python, or a model."""
 
 
-class Members(TypedDict, total=False):
-    """What `track`, `identify` and `group` all take. None is the same as leaving it out.
-
-    Values may be Python's: `rp_signing.sdk.values` has the table of what is converted.
-
-    Attributes:
-        user_id: 1 to 256 characters; this or `anonymous_id` is required.
-        anonymous_id: 1 to 256 characters.
-        properties: any JSON object; so are `traits` and `context`.
-        timestamp: when it happened, of any age: a datetime with a time zone, or RFC 3339 with ``Z`` or an offset; the
-            time of the call when left out.
-        message_id: the event's own name, 1 to 128 of ``A-Z a-z 0-9 . _ : -``; a new UUID when left out.
-    """
-
-    user_id: str | UUID | None
-    anonymous_id: str | UUID | None
-    properties: dict[str, Any] | None
-    traits: dict[str, Any] | None
-    context: dict[str, Any] | None
-    timestamp: datetime | str | None
-    message_id: str | UUID | None
-
-
-_SPLIT = "split(events) gives batches that fit"
 _ARGUMENTS = ("event", "group_id", *Members.__annotations__)
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """The events of one call, complete but for the signatures, which are made at sending. It can be kept and pickled.
-
-    Attributes:
-        route: ``track``, ``identify``, ``group`` or ``batch``; or ``check``, without any event.
-        message_ids: the events' own names, in order.
-        body: the unsigned body in canonical form, UTF-8.
-    """
-
-    route: str
-    message_ids: list[str]
-    body: bytes = field(repr=False)
-
-    @property
-    def events(self) -> list[dict[str, Any]]:
-        """The unsigned events, read anew from the body."""
-        payload = parse(self.body, len(self.body))
-        if self.route == "check":
-            return []
-        return list(payload["batch"]) if self.route == "batch" else [payload]
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Outgoing:
-    """One attempt to send: what goes over the wire. Its repr shows no header.
-
-    Attributes:
-        prepared: what it was made of.
-        headers: name → value; they hold the api key.
-        body: canonical bytes, UTF-8.
-    """
-
-    prepared: Prepared
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the body, 64 hex digits."""
-        return sha256(self.body).hexdigest()
-
-    def __repr__(self) -> str:
-        return f"<Outgoing {self.prepared.route}, {len(self.body):,} bytes>"
 
 
 def prepare_one(kind: Literal["track", "identify", "group"], members: dict[str, Any], now: float) -> Prepared:
@@ -119,13 +46,6 @@ def prepare_one(kind: Literal["track", "identify", "group"], members: dict[str, 
     return _prepare(kind, [{"type": kind, **given}], now)
 
 
-def prepare_check() -> Prepared:
-    """Give a body without events, in which whatever rewrites JSON on the way finds something to rewrite."""
-    return Prepared(
-        "check", [], canonicalize({"numbers": [0.1, 1e-7, 1e21, 2**53 - 1], "text": "</é\u2028😀>", "nothing": None})
-    )
-
-
 def prepare_batch(events: Iterable[Event], now: float) -> Prepared:
     """Complete and judge the events of a batch.
 
@@ -138,7 +58,7 @@ def prepare_batch(events: Iterable[Event], now: float) -> Prepared:
         raise PayloadRefused(f"nothing was sent: the batch is empty; it holds 1 to {MAX_BATCH:,} events")
     if len(given) > MAX_BATCH:
         raise PayloadRefused(
-            f"nothing was sent: the batch has {len(given):,} events, the limit is {MAX_BATCH:,}; {_SPLIT}",
+            f"nothing was sent: the batch has {len(given):,} events, the limit is {MAX_BATCH:,}; {SPLIT}",
             code=Reason.BATCH_TOO_LONG.public_code,
         )
     return _prepare("batch", given, now)
@@ -153,29 +73,6 @@ def listed(call: str, events: Iterable[Event]) -> list[Event]:
     if isinstance(events, (str, bytes, dict, Track, Identify, Group)) or not isinstance(events, Iterable):
         raise TypeError(f"{call}() takes a list of events, not {type(events).__name__}")
     return list(events)
-
-
-def sign(prepared: Prepared, credentials: Credentials) -> Outgoing:
-    """Make one attempt: every event and the request signed, with a fresh timestamp and nonce, where there is a secret.
-
-    Raises:
-        PayloadRefused: the body would be longer than is taken.
-    """
-    body = prepared.body
-    if credentials.signs and prepared.message_ids:
-        events = prepared.events
-        for event in events:
-            covered = canonicalize(event) if prepared.route == "batch" else prepared.body
-            event[wire.SIGNATURE_MEMBER] = credentials.event_signature(covered)
-        body = canonicalize({"batch": events} if prepared.route == "batch" else events[0])
-    if len(body) > DEFAULT_LIMIT:
-        cure = _SPLIT if len(prepared.message_ids) > 1 else "make the event smaller"
-        raise PayloadRefused(
-            f"nothing was sent: the body has {len(body):,} bytes, the limit is {DEFAULT_LIMIT:,}; {cure}",
-            prepared=prepared,
-            code=Reason.PAYLOAD_TOO_LARGE.public_code,
-        )
-    return Outgoing(prepared, {wire.CONTENT_TYPE: wire.MEDIA_TYPE, **credentials.headers(body)}, body)
 
 
 def _prepare(route: str, given: list[Any], now: float) -> Prepared:

@@ -23,7 +23,7 @@ from .errors import (
     SignatureRemoved,
     WrongSecret,
 )
-from .prepare import Outgoing
+from .prepared import Outgoing
 
 __all__ = ["MAX_REPLY", "Receipt", "Reply", "cut_off", "no_answer", "read_reply"]
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 import ssl
 from collections.abc import Callable, Iterable
-from typing import Any, Literal, NoReturn, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypedDict
 
 import httpx2
 
 from ..keys import Secret
-from .batches import split
 from .credentials import Endpoint, take_credentials
 from .errors import ClientUnusable, NotDelivered
-from .prepare import Event, Outgoing, Prepared, prepare_batch, prepare_one, sign
+from .prepared import Outgoing, Prepared, sign
 from .reply import Receipt, Reply, cut_off, no_answer, read_reply
+
+if TYPE_CHECKING:
+    from .prepare import Event
 
 __all__ = ["TIMEOUT", "Sender", "Settings"]
 
@@ -64,6 +66,10 @@ class Sender:
         self._closed = False
         self._skew: int | None = None
         self._warned = False
+        # Brings pydantic and the models: with the first client, before it is shared between threads.
+        from . import batches, prepare
+
+        self._batches, self._preparing = batches, prepare
 
     @property
     def signs(self) -> bool:
@@ -87,7 +93,7 @@ class Sender:
 
     def split(self, events: Iterable[Event]) -> list[list[dict[str, Any]]]:
         """Give batches that fit, each for one call of `batch`; see `rp_signing.sdk.split`."""
-        return split(events, clock=self._credentials.now)
+        return self._batches.split(events, clock=self._credentials.now)
 
     def flush(self) -> NoReturn:
         """There is nothing to flush; for those who come from an SDK with a queue.
@@ -100,10 +106,10 @@ class Sender:
         )
 
     def _prepare(self, kind: Literal["track", "identify", "group"], **members: Any) -> Prepared:
-        return prepare_one(kind, members, self._credentials.now())
+        return self._preparing.prepare_one(kind, members, self._credentials.now())
 
     def _prepare_batch(self, events: Iterable[Event]) -> Prepared:
-        return prepare_batch(events, self._credentials.now())
+        return self._preparing.prepare_batch(events, self._credentials.now())
 
     def _check(self, prepared: Prepared) -> None:
         if not isinstance(prepared, Prepared):
