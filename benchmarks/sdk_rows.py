@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from time import perf_counter
 
 import httpx2
 
-from rp_signing import RetainPixel
+from rp_signing import AsyncRetainPixel, RetainPixel
 
 from . import ROOT, sender
 from .measure import Goal, Row, Samples, at_most, in_turn, row_of
 
-_THREADS = 50
+_AT_ONCE = 50
 _CALLS = 1_000
 _ROUNDS = 7
 _MEMBERS = {"user_id": "user-123", "event": "Order Completed", "properties": {"total": 49.9, "currency": "EUR"}}
@@ -26,7 +27,7 @@ begun = perf_counter()
 import httpx2
 from pydantic import BaseModel
 there = perf_counter()
-from rp_signing import RetainPixel
+from rp_signing import AsyncRetainPixel, RetainPixel
 print(perf_counter() - begun, there - begun)
 """
 
@@ -74,29 +75,60 @@ def rows() -> Iterator[Row]:
             note,
         )
         yield _threads(track, post)
+        yield asyncio.run(_tasks(url, body, headers))
     yield _import()
 
 
 def _threads(track: Callable[[], None], post: Callable[[], None]) -> Row:
     taken: dict[str, list[float]] = {"ours": [], "floor": []}
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
         for _ in range(_ROUNDS):
             for name, call in (("ours", track), ("floor", post)):
                 begun = perf_counter()
                 for done in [pool.submit(call) for _ in range(_CALLS)]:
                     done.result()
                 taken[name].append(_CALLS / (perf_counter() - begun))
+    return _rates(taken, "RetainPixel", "threads")
+
+
+async def _tasks(url: str, body: bytes, headers: dict[str, str]) -> Row:
+    taken: dict[str, list[float]] = {"ours": [], "floor": []}
+    async with (
+        AsyncRetainPixel(api_key=sender.API_KEY, secret=sender.SECRET, base_url=url) as client,
+        httpx2.AsyncClient() as bare,
+    ):
+
+        async def post() -> None:
+            answer = await bare.post(f"{url}/v1/track", content=body, headers=headers)
+            assert answer.status_code == 202
+
+        async def track() -> None:
+            await client.track(**_MEMBERS)
+
+        async def some(call: Callable[[], Awaitable[None]]) -> None:
+            for _ in range(_CALLS // _AT_ONCE):
+                await call()
+
+        for _ in range(_ROUNDS):
+            for name, call in (("ours", track), ("floor", post)):
+                begun = perf_counter()
+                await asyncio.gather(*(some(call) for _ in range(_AT_ONCE)))
+                taken[name].append(_CALLS / (perf_counter() - begun))
+    return _rates(taken, "AsyncRetainPixel", "tasks")
+
+
+def _rates(taken: dict[str, list[float]], client: str, kind: str) -> Row:
     samples = Samples({name: rates[1:] for name, rates in taken.items()})
     ratio = samples.ratio("ours", "floor")
     return Row(
-        f"RetainPixel.track, {_THREADS} threads",
+        f"{client}.track, {_AT_ONCE} {kind}",
         samples.median("ours"),
         samples.median("floor"),
         ratio,
         "httpx2, the same bytes",
         goals=[Goal("≥ 0.85 of the bare client's rate", ratio, 0.85, least=True)],
         unit="/s",
-        note="one client for all threads",
+        note=f"one client for all {kind}",
     )
 
 
