@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import pickle
-import socket
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +12,7 @@ import httpx2
 import pytest
 from called import EVENT, HEAD, caller, refusal
 from recorded import VARIABLES
-from scripted import API_KEY, PATIENCE, SECRET, Arrived, answering, drip, problem, receipt, reply
+from scripted import API_KEY, SECRET, answering, drip, problem, receipt, reply
 
 from rp_signing.sdk import (
     AsyncRetainPixel,
@@ -99,29 +97,6 @@ def test_a_client_of_another_event_loop_is_refused() -> None:
             asyncio.run(_one(client))
         assert caught.value.message_ids == ["m-1"]
         asyncio.run(client.aclose())
-
-
-def test_cancelling_a_call_cancels_it() -> None:
-    """A cancelled task is cancelled, and no error of ours is made of it; the client goes on working."""
-
-    async def cancel() -> None:
-        arrived = asyncio.Event()
-        told.append((asyncio.get_running_loop(), arrived))
-        async with AsyncRetainPixel(api_key=API_KEY, secret=SECRET, base_url=server.url) as client:
-            task = asyncio.create_task(_one(client))
-            await arrived.wait()
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-
-    def script(request: Arrived, connection: socket.socket, over: threading.Event) -> None:
-        loop, arrived = told[0]
-        loop.call_soon_threadsafe(arrived.set)
-        over.wait(PATIENCE)
-
-    told: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
-    with answering(script) as server:
-        asyncio.run(cancel())
 
 
 def test_a_client_that_was_handed_in_keeps_the_time_between_pieces() -> None:

@@ -126,7 +126,7 @@ class Sender:
         """Turn what ended the exchange into what the caller gets."""
         if not isinstance(cause, Exception):
             # ^C or a cancellation, as it came, without the HTTP client's frames: they hold the api key.
-            cause.__context__ = None
+            cause.__cause__ = cause.__context__ = None
             return cause.with_traceback(None)
         if status is None:
             return no_answer(outgoing, self._credentials, cause)
