@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -38,20 +39,19 @@ class Server(NamedTuple):
 
 
 @contextmanager
-def answering(script: Script) -> Iterator[Server]:
+def answering(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
     """Serve; the script gets each request, the connection, and an event that is set at the end."""
     over = threading.Event()
     threads: list[threading.Thread] = []
     arrived: list[Arrived] = []
 
     def serve(connection: socket.socket) -> None:
-        with connection:
-            connection.settimeout(PATIENCE)
-            request = _read(connection)
+        connection.settimeout(PATIENCE)
+        with suppress(OSError), connection if tls is None else tls.wrap_socket(connection, server_side=True) as secured:
+            request = _read(secured)
             if request is not None:
                 arrived.append(request)
-                with suppress(OSError):  # the client hangs up on some, as it should
-                    script(request, connection, over)
+                script(request, secured, over)  # the client hangs up on some, as it should
 
     def accept() -> None:
         while True:
@@ -67,7 +67,8 @@ def answering(script: Script) -> Iterator[Server]:
         acceptor = threading.Thread(target=accept)
         acceptor.start()
         try:
-            yield Server(f"http://127.0.0.1:{listener.getsockname()[1]}", arrived)
+            scheme = "http" if tls is None else "https"
+            yield Server(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}", arrived)
         finally:
             over.set()
             listener.shutdown(socket.SHUT_RDWR)
@@ -85,7 +86,7 @@ def _read(connection: socket.socket) -> Arrived | None:
     head, _, body = raw.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    while len(body) < int(headers["content-length"]):
+    while len(body) < int(headers.get("content-length", "0")):
         body += connection.recv(65536)
     return Arrived(first.split()[1], headers, body)
 

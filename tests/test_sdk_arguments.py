@@ -98,6 +98,7 @@ def test_a_bad_secret_is_refused_at_construction(text: str, fault: str, monkeypa
         "https://h?q",
         "https://h#f",
         "https://h:x",
+        "https://*xn--bcher-kva.example",
     ],
 )
 def test_a_bad_base_url_is_refused_at_construction(url: str) -> None:

@@ -131,8 +131,10 @@ class AsyncConnections:
     def __init__(self, url: httpx2.URL, options: dict[str, Any]) -> None:
         import httpcore2
 
+        from .held import async_sockets
+
         self._url = url
-        self._pool = httpcore2.AsyncConnectionPool(**_made(options))
+        self._pool = httpcore2.AsyncConnectionPool(**_made(options), network_backend=async_sockets())
 
     async def post(self, outgoing: Outgoing, timeouts: Timeouts) -> AsyncAnswer:
         """Send a request, and wait for the head of the answer."""

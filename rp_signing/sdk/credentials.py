@@ -157,7 +157,7 @@ class Endpoint(NamedTuple):
             raise TypeError(f"{source} must be a str, not {type(text).__name__}")
         try:
             parts, parsed = urlsplit(text), httpx2.URL(text.rstrip("/"))
-            sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+            sound = parts.scheme in ("http", "https") and bool(parsed.host) and parts.port != 0
         except (ValueError, httpx2.InvalidURL):
             sound = False
         if not sound or any(character <= " " or character == "\\" for character in text):

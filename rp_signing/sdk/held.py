@@ -2,7 +2,7 @@
 
 httpx2 knows a timeout for each read, so that a server which sends one byte now and then keeps a caller for as long as
 it likes, in the headers as in the body. There is no thread and no signal here: each wait for the socket is told how
-much time is left.
+much time is left. With asyncio, its own clock does that.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import httpcore2
 
 from .deadline import Deadline
 
-__all__ = ["held_sockets"]
+__all__ = ["async_sockets", "held_sockets"]
 
 _PIECE = 16 * 1024
 
@@ -23,6 +23,11 @@ _PIECE = 16 * 1024
 def held_sockets() -> httpcore2.NetworkBackend:
     """Give sockets whose waits mind a `Deadline`, those to a proxy included."""
     return _Backend(httpcore2.SyncBackend())
+
+
+def async_sockets() -> httpcore2.AsyncNetworkBackend:
+    """Give sockets for asyncio, where one clock holds the whole exchange: none is left open by a call that it ends."""
+    return _AsyncBackend()
 
 
 class _Backend(httpcore2.NetworkBackend):
@@ -72,7 +77,45 @@ class _Stream(httpcore2.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore2.NetworkStream:
         left = _left(timeout, httpcore2.ConnectTimeout)
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, left))
+        try:
+            return _Stream(self._inner.start_tls(ssl_context, server_hostname, left))
+        except BaseException:
+            self._inner.close()
+            raise
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+
+class _AsyncBackend(httpcore2.AnyIOBackend):
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore2's interface
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        return _AsyncStream(await super().connect_tcp(host, port, timeout, local_address, socket_options))
+
+
+class _AsyncStream(httpcore2.AsyncNetworkStream):
+    def __init__(self, inner: httpcore2.AsyncNetworkStream) -> None:
+        self._inner = inner
+        self.read, self.write, self.aclose = inner.read, inner.write, inner.aclose  # type: ignore[method-assign]
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> httpcore2.AsyncNetworkStream:
+        try:
+            return _AsyncStream(await self._inner.start_tls(ssl_context, server_hostname, timeout))
+        except BaseException:
+            # Cancelled within the handshake, httpcore2 forgets the socket without closing it.
+            await self._inner.aclose()
+            raise
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)

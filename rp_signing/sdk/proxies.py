@@ -30,12 +30,13 @@ def _covers(entry: str, url: httpx2.URL) -> bool:
     whole = "://" in entry or entry.startswith(("[", "*.")) or entry.lower() == "localhost"
     try:
         pattern = httpx2.URL(entry if "://" in entry else f"all://{entry}" if whole else f"all://*{entry}")
-    except httpx2.InvalidURL:
+        spelled = pattern.host
+    except (ValueError, httpx2.InvalidURL):
         return False
     if pattern.scheme not in ("all", url.scheme) or pattern.port not in (None, url.port) or pattern.path.strip("/"):
         return False
-    name = pattern.host.removeprefix("*")
-    if name == pattern.host:
+    name = spelled.removeprefix("*")
+    if name == spelled:
         return name == url.host
     # example.com is about its subdomains too, .example.com about them alone.
     return url.host.endswith(name if name.startswith(".") else f".{name}") or url.host == name
