@@ -201,6 +201,44 @@ def test_the_time_in_all_holds_before_the_first_byte_too(call: Any) -> None:
             assert 0.3 < time.monotonic() - begun < 3, (url, more)
 
 
+def full(address: str, port: int = 0) -> list[socket.socket]:
+    """A listener whose queue is full, so that whoever connects waits, and what fills it."""
+    listener = socket.create_server((address, port), backlog=0)
+    waiting = [listener]
+    while True:
+        one = socket.socket()
+        one.settimeout(0.05)
+        waiting.append(one)
+        try:
+            one.connect(listener.getsockname())
+        except TimeoutError:
+            return waiting
+
+
+def test_the_addresses_of_a_name_share_the_time(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four addresses of a name that do not answer get the time in all together; the one that does is found."""
+    waiting = full("127.0.0.1")
+    port = waiting[0].getsockname()[1]
+    for last in (2, 3, 4):
+        waiting += full(f"127.0.0.{last}", port)
+
+    def resolve(host: Any, port: int, *_: Any, **__: Any) -> list[Any]:
+        numbers = addresses if host in ("ingest.invalid", b"ingest.invalid") else [host]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (number, port)) for number in numbers]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    addresses = [f"127.0.0.{last}" for last in (1, 2, 3, 4)]
+    begun = time.monotonic()
+    with pytest.raises(IngestUnavailable, match=r"Connect|Timeout"):
+        call(f"http://ingest.invalid:{port}", timeout=0.4)
+    assert 0.3 < time.monotonic() - begun < 0.8
+    for one in waiting:
+        one.close()
+    with answering(OK) as server:
+        addresses = ["127.0.0.9", "127.0.0.1"]
+        assert call(server.url.replace("127.0.0.1", "ingest.invalid")).stored == 1
+
+
 def _head(server: Server) -> tuple[str, dict[str, str]]:
     (request,) = server.arrived
     changing = ("x-rp-timestamp", "x-rp-nonce", "x-rp-signature", "host", "connection")

@@ -7,7 +7,9 @@ much time is left. With asyncio, its own clock does that.
 
 from __future__ import annotations
 
+import socket
 import ssl
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -43,7 +45,20 @@ class _Backend(httpcore2.NetworkBackend):
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
         left = _left(timeout, httpcore2.ConnectTimeout)
-        return _Stream(self._inner.connect_tcp(host, port, left, local_address, socket_options))
+        if left is None:
+            return _Stream(self._inner.connect_tcp(host, port, None, local_address, socket_options))
+        end = time.monotonic() + left
+        addresses = _addresses(host, port)
+        for others in reversed(range(len(addresses))):
+            # A share of the time for each address of a name: the whole of it for each would be too long in all.
+            share = max(0.001, end - time.monotonic()) / (others + 1)
+            try:
+                address = addresses[-others - 1]
+                return _Stream(self._inner.connect_tcp(address, port, share, local_address, socket_options))
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
+                if others == 0:
+                    raise
+        raise httpcore2.ConnectError(f"{host} has no address")
 
     def connect_unix_socket(
         self,
@@ -119,6 +134,14 @@ class _AsyncStream(httpcore2.AsyncNetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise httpcore2.ConnectError(str(error)) from None
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 def _left(timeout: float | None, late: type[httpcore2.TimeoutException]) -> float | None:
