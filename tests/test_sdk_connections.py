@@ -24,6 +24,7 @@ from rp_signing.ingest.app import Ingest
 from rp_signing.ingest.sqlite import SQLiteEventStore
 from rp_signing.keys import Keyring
 from rp_signing.sdk import AsyncRetainPixel, ClientUnusable, RetainPixel
+from rp_signing.sdk.prepared import prepare_check
 
 SETTINGS: Any = {"api_key": API_KEY, "secret": SECRET}
 TESTS = Path(__file__).parent
@@ -82,6 +83,21 @@ def test_a_thousand_calls_share_a_connection(app: Counting, url: str, store: SQL
     assert len(store) == 1000
 
 
+def test_a_thousand_awaited_calls_share_a_connection(app: Counting, url: str, store: SQLiteEventStore) -> None:
+    """The same for asyncio."""
+
+    async def send() -> None:
+        async with AsyncRetainPixel(**SETTINGS, base_url=url) as client:
+            await client.track(user_id="u", event="E")
+            before = descriptors()
+            assert sum([(await client.track(user_id="u", event="E")).stored for _ in range(999)]) == 999
+            assert descriptors() <= before
+
+    asyncio.run(send())
+    assert len(app.peers) == 1
+    assert len(store) == 1000
+
+
 def test_fifty_threads_share_a_client(url: str, store: SQLiteEventStore) -> None:
     """50 threads at once send through one client, and every event is stored once."""
     start = threading.Barrier(50)
@@ -92,6 +108,8 @@ def test_fifty_threads_share_a_client(url: str, store: SQLiteEventStore) -> None
             return sum(client.track(user_id=f"u-{n}", event="E").stored for _ in range(4))
 
         assert sum(threads.map(send, range(50))) == len(store) == 200
+        # No more than these are kept for later.
+        assert len(client._way(prepare_check())._pool.connections) <= 20
 
 
 def test_a_client_goes_on_working_after_a_fork(app: Counting, url: str, store: SQLiteEventStore) -> None:
@@ -212,3 +230,43 @@ def test_a_closed_http_client_is_told() -> None:
     with pytest.raises(ClientUnusable, match="http_client= is closed") as caught:
         RetainPixel(**SETTINGS, base_url=URL, http_client=http_client).track(user_id="u", event="E", message_id="m")
     assert caught.value.message_ids == ["m"]
+
+
+def test_a_client_that_was_handed_in_sends_as_it_was_set_up() -> None:
+    """Its headers, cookies and hooks are those of every request; hooks see the answers, and nothing signed is lost."""
+    seen: list[Any] = []
+    kept = reply(202, receipt(), Set_Cookie="sticky=2")
+
+    async def aseen(it: Any) -> None:
+        seen.append(it)
+
+    with answering(kept) as server:
+        settings: Any = {"headers": {"X-Tenant": "t"}, "cookies": {"a": "1"}}
+        hooks: Any = {"request": [seen.append], "response": [seen.append]}
+        with httpx2.Client(**settings, event_hooks=hooks) as http_client:
+            client = RetainPixel(**SETTINGS, base_url=server.url, http_client=http_client)
+            assert [client.track(user_id="u", event="E").trust for _ in range(2)] == ["high"] * 2
+
+        async def send() -> None:
+            hooks = {"request": [aseen], "response": [aseen]}
+            async with httpx2.AsyncClient(**settings, event_hooks=hooks) as http_client:
+                client = AsyncRetainPixel(**SETTINGS, base_url=server.url, http_client=http_client)
+                for _ in range(2):
+                    await client.track(user_id="u", event="E")
+
+        asyncio.run(send())
+    assert [type(one) for one in seen] == [httpx2.Request, httpx2.Response] * 4
+    for first, second in (server.arrived[:2], server.arrived[2:]):
+        assert first.headers["x-tenant"] == second.headers["x-tenant"] == "t"
+        assert first.headers["cookie"] == "a=1"
+        assert set(second.headers["cookie"].split("; ")) == {"a=1", "sticky=2"}
+        assert "x-rp-signature" in first.headers
+
+
+def test_a_way_that_was_handed_in_is_checked() -> None:
+    """A transport or client of the other kind is named at construction, and so are both at once."""
+    for kind, other in ((RetainPixel, "Async"), (AsyncRetainPixel, "")):
+        make: Any = kind
+        for name, value in (("http_client", f"{other}Client"), ("transport", f"{other}HTTPTransport")):
+            with pytest.raises(TypeError, match=f"{name}= must be an httpx2"):
+                make(**SETTINGS, base_url=URL, **{name: getattr(httpx2, value)()})
