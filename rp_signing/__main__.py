@@ -8,8 +8,8 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 
 _PACKAGES = (
-    "rp-signing", "cryptography", "orjson", "pydantic", "httpx2", "uvicorn", "click", "rich", "redis", "psycopg",
-    "psycopg-pool", "opentelemetry-api",
+    "rp-signing", "cryptography", "orjson", "pydantic", "httpx2", "httpcore2", "uvicorn", "click", "rich", "redis",
+    "psycopg", "psycopg-pool", "opentelemetry-api",
 )  # fmt: skip
 
 

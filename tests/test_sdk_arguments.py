@@ -27,6 +27,11 @@ def test_what_is_left_out_comes_from_the_environment(kind: Any, monkeypatch: pyt
         monkeypatch.setenv(name, value)
     assert kind().signs
     assert kind().key_id == Secret(SECRET).key_id
+    wire = Wire()
+    with RetainPixel(api_key="rpx_test_other", base_url="http://other.example", transport=wire.transport) as client:
+        client.identify(user_id="u")
+    assert wire.requests[0].headers["x-rp-api-key"] == "rpx_test_other"
+    assert wire.requests[0].url.host == "other.example"
     other = "b" * 40
     assert kind(secret=other).key_id == Secret(other).key_id
     assert kind(secret=Secret(other)).key_id == Secret(other).key_id
@@ -88,23 +93,31 @@ def test_a_bad_secret_is_refused_at_construction(text: str, fault: str, monkeypa
 
 
 @pytest.mark.parametrize(
-    "url",
+    ("url", "fault"),
     [
-        "ingest.example",
-        "ftp://x",
-        "http://",
-        "https://a b",
-        "https://u:p@h",
-        "https://h?q",
-        "https://h#f",
-        "https://h:x",
-        "https://*xn--bcher-kva.example",
+        ("ingest.example", "begin with https://"),
+        ("ftp://x", "begin with https://"),
+        (SECRET, "begin with https://"),
+        ("http://", "no host"),
+        ("https://a b", "space"),
+        ("https://h\\x", "backslash"),
+        ("https://u:p@h", "user name or password"),
+        ("https://h?q", "query"),
+        ("https://h#f", "fragment"),
+        ("https://h:x", "host or port"),
+        ("https://h:65536", "host or port"),
+        ("https://h:0", "port is 0"),
+        ("https://*xn--bcher-kva.example", "host or port"),
     ],
 )
-def test_a_bad_base_url_is_refused_at_construction(url: str) -> None:
-    """What is no base URL is known before the first event."""
-    with pytest.raises(ValueError, match="base_url="):
+def test_a_bad_base_url_is_refused_at_construction(url: str, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is no base URL is known before the first event; what is wrong is said, and the text not shown."""
+    with pytest.raises(ValueError, match=f"base_url= must be like https://ingest.example; .*{fault}") as caught:
         RetainPixel(api_key=API_KEY, secret=SECRET, base_url=url)
+    assert url not in str(caught.value).replace("https://ingest.example", "")
+    monkeypatch.setenv("RETAINPIXEL_BASE_URL", url)
+    with pytest.raises(ValueError, match=f"RETAINPIXEL_BASE_URL must be like .*{fault}"):
+        RetainPixel(api_key=API_KEY, secret=SECRET)
 
 
 @pytest.mark.parametrize(
@@ -117,11 +130,14 @@ def test_a_bad_base_url_is_refused_at_construction(url: str) -> None:
         ({"timeout": 0}, ValueError),
         ({"timeout": float("inf")}, ValueError),
         ({"http_client": object()}, TypeError),
+        ({"proxy": 5}, TypeError),
+        ({"clock": 5}, TypeError),
+        ({"nonce": "n" * 22}, TypeError),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused(arguments: dict[str, Any], kind: type[Exception]) -> None:
     """Misconfiguration fails when the client is made."""
-    with pytest.raises(kind):
+    with pytest.raises(kind, match=f"{next(iter(arguments))}="):
         RetainPixel(**{"api_key": API_KEY, "secret": SECRET, "base_url": URL, **arguments})
     with httpx2.Client() as http_client, pytest.raises(ValueError, match="not both"):
         RetainPixel(api_key=API_KEY, base_url=URL, http_client=http_client, transport=Wire().transport)

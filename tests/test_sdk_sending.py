@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import pickle
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
 import pytest
 from called import EVENT, HEAD, caller, refusal
-from recorded import VARIABLES
-from scripted import API_KEY, SECRET, answering, drip, problem, receipt, reply
+from recorded import NOW, URL, VARIABLES, Wire
+from scripted import API_KEY, PATIENCE, SECRET, answering, drip, problem, receipt, reply
 
 from rp_signing.sdk import (
     AsyncRetainPixel,
@@ -86,6 +88,31 @@ def test_a_skew_is_kept_and_warned_of_once(caplog: pytest.LogCaptureFixture) -> 
         with client, pytest.raises(RequestRefused):
             client.track(**EVENT)
         assert client.skew == -1
+
+
+@pytest.mark.parametrize(("seconds", "warnings"), [(30, 0), (31, 1), (-30, 0), (-31, 1)])
+def test_more_than_thirty_seconds_are_much(seconds: int, warnings: int, caplog: pytest.LogCaptureFixture) -> None:
+    """Beyond 30 s either way the log says so, once for fifty threads that see it at the same time."""
+    wire = Wire()  # its clock is two seconds before the one of events
+    clock = int(NOW) + 2 - seconds
+    settings: Any = {"api_key": API_KEY, "secret": SECRET, "base_url": URL, "clock": lambda: clock}
+    start = threading.Barrier(50)
+
+    def send(_: int) -> int:
+        start.wait(PATIENCE)
+        return client.track(**{**EVENT, "message_id": None}).skew
+
+    with RetainPixel(**settings, transport=wire.transport) as client, ThreadPoolExecutor(50) as threads:
+        assert set(threads.map(send, range(50))) == {seconds}
+    assert len([r for r in caplog.records if f"is {seconds:+d} s" in r.getMessage()]) == warnings
+
+
+def test_without_an_event_loop_nothing_is_sent() -> None:
+    """Awaited by something other than asyncio, a call raises an error of ours, with the events."""
+    client = AsyncRetainPixel(api_key=API_KEY, secret=SECRET, base_url=URL)
+    with pytest.raises(ClientUnusable, match="event loop of asyncio") as caught:
+        client.track(**EVENT).send(None)
+    assert caught.value.message_ids == ["m-1"]
 
 
 def test_a_client_of_another_event_loop_is_refused() -> None:

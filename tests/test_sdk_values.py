@@ -174,8 +174,12 @@ def test_split_names_what_fits_nowhere() -> None:
     assert refused(lambda: split([EVENT] * 1500 + [{}]))[0][0] == 1500
     with pytest.raises(TypeError, match=r"split\(\) takes a list of events, not dict"):
         split(EVENT)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="max_events= and max_bytes="):
-        split([EVENT], max_events=0)
+    for name in ("max_events", "max_bytes"):
+        limits: Any = {name: 0}
+        with pytest.raises(ValueError, match=f"{name}= must be 1 or more; this is 0"):
+            split([EVENT], **limits)
+        with pytest.raises(TypeError, match=f"{name}= must be an int, not str"):
+            split([EVENT], **{**limits, name: "5"})
 
 
 def test_split_makes_events_that_can_be_sent_again(client: RetainPixel) -> None:

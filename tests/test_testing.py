@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -195,9 +196,31 @@ def test_a_live_key_is_refused_inside_a_test(monkeypatch: pytest.MonkeyPatch) ->
         RetainPixel(**LIVE)
     monkeypatch.setenv(ALLOW_LIVE, "1")
     RetainPixel(**LIVE).close()
-    monkeypatch.delenv("PYTEST_CURRENT_TEST")
     monkeypatch.delenv(ALLOW_LIVE)
+    for name in ("PYTEST_CURRENT_TEST", "PYTEST_VERSION"):
+        with pytest.raises(ValueError, match="sent_events"):
+            RetainPixel(**LIVE)
+        monkeypatch.delenv(name)
     RetainPixel(**LIVE).close()
+
+
+def test_a_live_key_is_refused_while_tests_are_collected(tmp_path: Path) -> None:
+    """A client that a module makes when it is imported is inside the run, too, before any test begins."""
+    (tmp_path / "test_theirs.py").write_text(
+        f"from rp_signing import RetainPixel\nclient = RetainPixel(**{LIVE!r})\ndef test_theirs(): pass\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={
+            name: value for name, value in os.environ.items() if name not in ("PYTEST_VERSION", "PYTEST_CURRENT_TEST")
+        },
+    )
+    assert "api_key= is a live api key, inside a run of pytest" in run.stdout
+    assert "1 error" in run.stdout
 
 
 def test_pytest_finds_the_fixtures_by_itself(tmp_path: Path, signing_clock: Clock) -> None:

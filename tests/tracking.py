@@ -33,7 +33,7 @@ def tracked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     )
     yield sent
     sentry_sdk.get_client().close(timeout=0)
-    sentry_sdk.init()
+    sentry_sdk.init(default_integrations=False)
 
 
 def collected(error: BaseException, sent: list[str]) -> str:

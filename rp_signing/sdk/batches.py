@@ -42,8 +42,11 @@ def split(
             their index in `events`.
         TypeError, ValueError: this is no list of events, or a limit makes no sense.
     """
-    if max_events < 1 or max_bytes < 1:
-        raise ValueError("max_events= and max_bytes= must be 1 or more")
+    for name, limit in (("max_events", max_events), ("max_bytes", max_bytes)):
+        if type(limit) is not int:
+            raise TypeError(f"{name}= must be an int, not {type(limit).__name__}")
+        if limit < 1:
+            raise ValueError(f"{name}= must be 1 or more; this is {limit}")
     complete, texts = judged("batch", listed("split", events), (clock or time.time)())
     sizes = [len(text) + _ADDED for text in texts]
     room = max_bytes - _ENVELOPE + len(b",")

@@ -227,7 +227,10 @@ class AsyncRetainPixel(Sender):
         self._check(prepared)
         import asyncio  # at the first call: whoever sends without it does not wait for it
 
-        loop = asyncio.get_running_loop()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise ClientUnusable("nothing was sent: there is no event loop of asyncio", prepared=prepared) from None
         self._loop = self._loop or loop
         if self._loop is not loop:
             text = "nothing was sent: the client made its connections on another event loop; make one client a loop"

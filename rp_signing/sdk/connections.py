@@ -26,7 +26,6 @@ ASKED = {"accept": "application/json", "accept-encoding": "identity", "user-agen
 """The headers that every request has."""
 
 _LIMITS: dict[str, Any] = {"max_connections": 100, "max_keepalive_connections": 20, "keepalive_expiry": 5.0}
-_A_PROXY = "must be like http://proxy.example:3128"
 
 
 class Answer:
@@ -177,13 +176,15 @@ def _made(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sound(proxy: Any, source: str) -> httpx2.Proxy:
+    if not isinstance(proxy, (str, httpx2.URL, httpx2.Proxy)):
+        raise TypeError(f"{source} must be a str, an httpx2.URL or an httpx2.Proxy, not {type(proxy).__name__}")
     try:
         sound = proxy if isinstance(proxy, httpx2.Proxy) else httpx2.Proxy(proxy)
-    except (ValueError, TypeError, AttributeError, httpx2.InvalidURL):
+    except (ValueError, httpx2.InvalidURL):
         sound = None
     # Without what was given: a proxy's URL may hold a password.
     if sound is None or not sound.url.host:
-        raise ValueError(f"{source} {_A_PROXY}")
+        raise ValueError(f"{source} must be like http://proxy.example:3128; https, socks5 and socks5h are the others")
     if sound.url.scheme.startswith("socks") and find_spec("socksio") is None:
         raise ImportError(f'{source} is a SOCKS proxy, which needs: pip install "httpx2[socks]"')
     return sound

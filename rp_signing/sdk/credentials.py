@@ -118,11 +118,14 @@ def take_credentials(settings: dict[str, Any]) -> Credentials | ValueError | Typ
         text, source = _argument(given, "api_key", _API_KEY)
         if text is None:
             return ValueError(f"there is no api key: give api_key=, or set the environment variable {_API_KEY}")
-        if ApiKey(text).live and "PYTEST_CURRENT_TEST" in os.environ and os.environ.get(ALLOW_LIVE) != "1":
+        if ApiKey(text).live and _within_pytest() and os.environ.get(ALLOW_LIVE) != "1":
             return ValueError(
-                f"{source} is a live api key, inside a test: use a test one, or the fixture sent_events, which sends "
-                f"nothing; {ALLOW_LIVE}=1 allows it"
+                f"{source} is a live api key, inside a run of pytest: use a test one, or the fixture sent_events, "
+                f"which sends nothing; {ALLOW_LIVE}=1 allows it"
             )
+        for source in ("clock", "nonce"):
+            if not (settings.get(source) is None or callable(settings[source])):
+                return TypeError(f"{source}= must be a function, not {type(settings[source]).__name__}")
         held, source = _argument(given, "secret", _SECRET)
         secret = held if held is None or isinstance(held, Secret) else Secret(held)
         return Credentials(text, secret, settings.get("clock"), settings.get("nonce"))
@@ -130,6 +133,11 @@ def take_credentials(settings: dict[str, Any]) -> Credentials | ValueError | Typ
         return ValueError(str(fault))
     except (ValueError, TypeError) as fault:
         return type(fault)(f"{source}: {fault}")
+
+
+def _within_pytest() -> bool:
+    # The first stands from before the tests are collected to the end of the run, and in child processes.
+    return "PYTEST_VERSION" in os.environ or "PYTEST_CURRENT_TEST" in os.environ
 
 
 class Endpoint(NamedTuple):
@@ -155,18 +163,30 @@ class Endpoint(NamedTuple):
             raise ValueError(f"there is no base URL: give base_url=, or set the environment variable {_BASE_URL}")
         if not isinstance(text, str):
             raise TypeError(f"{source} must be a str, not {type(text).__name__}")
-        try:
-            parts, parsed = urlsplit(text), httpx2.URL(text.rstrip("/"))
-            sound = parts.scheme in ("http", "https") and bool(parsed.host) and parts.port != 0
-        except (ValueError, httpx2.InvalidURL):
-            sound = False
-        if not sound or any(character <= " " or character == "\\" for character in text):
-            raise ValueError(f"{source} must be like https://ingest.example")
-        if "@" in parts.netloc:
-            raise ValueError(f"{source} must hold no user name or password: it stands in logs")
-        if "?" in text or "#" in text:
-            raise ValueError(f"{source} must have no query and no fragment; the route is put behind it")
-        return cls(text.rstrip("/"), parsed)
+        fault = _fault_of(text)
+        if fault is not None:
+            raise ValueError(f"{source} must be like https://ingest.example; {fault}")
+        base = text.rstrip("/")
+        return cls(base, httpx2.URL(base))
+
+
+def _fault_of(text: str) -> str | None:
+    """Say what keeps a text from being a base URL, without showing it: it may be a secret in the wrong place."""
+    if any(character <= " " or character == "\\" for character in text):
+        return "there is a space, a control character or a backslash in it"
+    try:
+        parts, host = urlsplit(text), httpx2.URL(text).host
+        port = parts.port
+    except (ValueError, httpx2.InvalidURL):
+        return "its host or port is none"
+    faults = {
+        "it does not begin with https:// or http://": parts.scheme not in ("http", "https"),
+        "it has no host": not host,
+        "its port is 0": port == 0,
+        "it holds a user name or password, and it stands in logs": "@" in parts.netloc,
+        "it has a query or a fragment, and the route is put behind it": "?" in text or "#" in text,
+    }
+    return next((fault for fault, found in faults.items() if found), None)
 
 
 class _Refused(ValueError):

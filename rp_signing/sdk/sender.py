@@ -65,7 +65,7 @@ class Sender:
         self._timeout = _seconds(given.get("timeout", TIMEOUT))
         self._closed = False
         self._skew: int | None = None
-        self._warned = False
+        self._unwarned = [None]
         # Brings pydantic and the models: with the first client, before it is shared between threads.
         from . import batches, prepare
 
@@ -147,8 +147,11 @@ class Sender:
         if skew is None:
             return
         self._skew = skew
-        if abs(skew) > _MUCH_SKEW and not self._warned:
-            self._warned = True
+        if abs(skew) > _MUCH_SKEW and self._unwarned:
+            try:
+                self._unwarned.pop()  # by one thread alone
+            except IndexError:
+                return
             _LOG.warning("the server's clock less the own one is %+d s; requests out of its window are refused", skew)
 
     def __repr__(self) -> str:
