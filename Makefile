@@ -29,6 +29,7 @@ lint: .venv/ready
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	VIRTUAL_ENV=$(CURDIR)/.venv PATH="$(CURDIR)/.venv/bin:$$PATH" basedpyright --verifytypes rp_signing --ignoreexternal
+	.venv/bin/python tests/public_api.py | diff tests/public_api.txt -
 	.venv/bin/lint-imports
 	.venv/bin/deptry rp_signing
 	rm -rf build/wheel

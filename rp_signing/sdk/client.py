@@ -46,13 +46,17 @@ class RetainPixel(Sender):
     Args:
         api_key: its text; left out, the environment variable RETAINPIXEL_API_KEY.
         secret: a `Secret` or its text; left out, RETAINPIXEL_HMAC_SECRET; without either, events are sent unsigned,
-            which the log says once. None or empty is refused: it is what a missing variable gives.
+            which the log says once, when the client is made. None or empty is refused: it is what a missing variable
+            gives.
         base_url: such as ``https://ingest.example``; left out, RETAINPIXEL_BASE_URL.
         timeout: seconds that a call may take in all; 5 of them to connect.
-        http_client: an ``httpx2.Client`` to send with; whoever made it closes it.
+        http_client: an ``httpx2.Client`` to send with, its hooks, headers and cookies included; whoever made it
+            closes it.
         transport: an ``httpx2.BaseTransport`` to send with; closed with this client.
-        proxy: its URL, such as ``http://proxy.example:3128``; left out, what the environment says (HTTPS_PROXY).
-        verify: an `ssl.SSLContext`; False takes any certificate, so that anybody between reads along.
+        proxy: its URL, such as ``http://proxy.example:3128``; left out, what the environment says (HTTP_PROXY,
+            HTTPS_PROXY, ALL_PROXY, NO_PROXY).
+        verify: an `ssl.SSLContext`; left out, the system's authorities, or those of SSL_CERT_FILE or SSL_CERT_DIR;
+            False takes any certificate, so that anybody between reads along.
         clock: gives Unix seconds; `time.time` when None.
         nonce: gives a fresh nonce, 22 to 64 of ``A-Z a-z 0-9 _ -``; random when None.
 

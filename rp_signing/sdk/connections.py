@@ -43,7 +43,10 @@ class Answer:
     def __init__(
         self, status: int, headers: Mapping[str, str], pieces: Iterable[bytes], close: Callable[[], None]
     ) -> None:
-        self.status, self.headers, self.pieces, self.close = status, headers, pieces, close
+        self.status: int = status
+        self.headers: Mapping[str, str] = headers
+        self.pieces: Iterable[bytes] = pieces
+        self.close: Callable[[], None] = close
 
 
 class AsyncAnswer:
@@ -58,7 +61,10 @@ class AsyncAnswer:
         pieces: AsyncIterable[bytes],
         aclose: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
-        self.status, self.headers, self.pieces, self.aclose = status, headers, pieces, aclose
+        self.status: int = status
+        self.headers: Mapping[str, str] = headers
+        self.pieces: AsyncIterable[bytes] = pieces
+        self.aclose: Callable[[], Coroutine[Any, Any, None]] = aclose
 
 
 def connection_options(settings: Settings, handed_in: object, url: httpx2.URL) -> dict[str, Any]:
@@ -101,7 +107,7 @@ class Connections:
         options: what `connection_options` gave.
     """
 
-    is_closed = False
+    is_closed: bool = False
 
     def __init__(self, url: httpx2.URL, options: dict[str, Any]) -> None:
         # Brings the half of httpx2 that it too imports with the first client.
@@ -125,7 +131,7 @@ class Connections:
 class AsyncConnections:
     """`Connections` for asyncio."""
 
-    is_closed = False
+    is_closed: bool = False
 
     def __init__(self, url: httpx2.URL, options: dict[str, Any]) -> None:
         import httpcore2
