@@ -1,13 +1,16 @@
 """Python values in events → JSON: the table of what is converted (SPEC §3.2).
 
-| Python | on the wire |
-|---|---|
-| ``str``, ``int``, ``float``, ``bool``, ``None``, ``list``, ``dict`` | themselves |
-| ``tuple`` | an array |
-| ``datetime`` with a time zone | ``"2026-11-23T09:00:00.500Z"``: RFC 3339, in UTC, cut to milliseconds |
-| ``date`` | ``"2026-11-23"`` |
-| ``UUID`` | ``"01234567-89ab-cdef-0123-456789abcdef"`` |
-| ``Enum`` | its value, converted in turn |
+===============================================  =====================================================================
+Python                                           on the wire
+===============================================  =====================================================================
+``str``, ``int``, ``float``, ``bool``, ``None``  themselves
+``list``, ``dict``                               themselves
+``tuple``                                        an array
+``datetime`` with a time zone                    ``"2026-11-23T09:00:00.500Z"``: RFC 3339, in UTC, cut to milliseconds
+``date``                                         ``"2026-11-23"``
+``UUID``                                         ``"01234567-89ab-cdef-0123-456789abcdef"``
+``Enum``                                         its value, converted in turn
+===============================================  =====================================================================
 
 Refused, with the pointer and what to write: ``datetime`` without a time zone, ``Decimal``, NaN and infinities, sets,
 bytes, integers outside ±(2^53-1), and every other type. Names in objects are ``str`` and are not converted.
