@@ -35,7 +35,7 @@ _PARTS: tuple[tuple[str, Callable[[], Iterable[Any]], int, str], ...] = (
     ("stores on a disk", postgres_rows.rows, 7, "rows"),
     ("store in Valkey", redis_rows.rows, 5, "rows"),
     ("endpoint", endpoint_rows.rows, 2, "rows"),
-    ("SDK", sdk_rows.rows, 3, "rows"),
+    ("SDK", sdk_rows.rows, 4, "rows"),
     ("import", import_rows.rows, 1, "rows"),
     ("growth", growth.curves, 4, "growth"),
     ("facts", facts.facts, 7, "facts"),

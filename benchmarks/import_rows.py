@@ -14,7 +14,9 @@ from .measure import Goal, Row, Samples, row_of
 
 _FORBIDDEN = ("aiohttp", "http.client", "httpcore2", "httpx", "httpx2", "pydantic", "pydantic_core", "requests", "ssl")
 # As after an installation: compiled once, by the first run, whatever the environment says of bytecode.
-_INSTALLED = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(ROOT / "build" / "bytecode")}
+INSTALLED = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(ROOT / "build" / "bytecode")}
+"""The environment of a process whose import is measured."""
+
 _PROGRAM = f"""
 import sys
 from time import perf_counter
@@ -51,6 +53,6 @@ def rows() -> Iterator[Row]:
 
 
 def _run() -> list[object]:
-    done = subprocess.run([sys.executable, "-c", _PROGRAM], capture_output=True, check=True, env=_INSTALLED)
+    done = subprocess.run([sys.executable, "-c", _PROGRAM], capture_output=True, check=True, env=INSTALLED)
     answer: list[object] = orjson.loads(done.stdout)
     return answer

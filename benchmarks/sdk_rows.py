@@ -15,6 +15,7 @@ import httpx2
 from rp_signing import AsyncRetainPixel, RetainPixel
 
 from . import ROOT, sender
+from .import_rows import INSTALLED
 from .measure import Goal, Row, Samples, at_most, in_turn, row_of
 
 _AT_ONCE = 50
@@ -135,7 +136,7 @@ def _rates(taken: dict[str, list[float]], client: str, kind: str) -> Row:
 def _import() -> Row:
     runs = []
     for _ in range(21):
-        done = subprocess.run([sys.executable, "-c", _IMPORT], capture_output=True, check=True)
+        done = subprocess.run([sys.executable, "-c", _IMPORT], capture_output=True, check=True, env=INSTALLED)
         runs.append([float(word) for word in done.stdout.split()])
     samples = Samples({"ours": [run[0] for run in runs[1:]], "floor": [run[1] for run in runs[1:]]})
     over = Samples({"over": [run[0] - run[1] for run in runs[1:]]}).median("over")

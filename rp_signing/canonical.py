@@ -184,11 +184,12 @@ def _with_own_numbers(written: bytes, floats: list[float]) -> bytes | None:
 
     Those are ``-0.0``, exponents from 1e+16 to 1e+20 and of 1e-6, and ``null`` for infinities and NaN.
     """
-    total = sum(floats)  # beside a NaN, min and max say nothing
-    usual = min(floats) >= 1e-5 and max(floats) < 1e16 and total == total
-    if not usual and not all(map(_is_usual, floats)):
-        return None
-    whole = sum(map(float.is_integer, floats))
+    whole = 0
+    for number in floats:
+        if not 1e-5 <= number < 1e16 and not _is_usual(number):
+            return None
+        if number.is_integer():
+            whole += 1
     if not whole:
         return written
     # Text can look like a whole float; then more places are found than there are such floats.
