@@ -20,7 +20,7 @@ from .measure import Goal, Row, Samples
 
 _CLIENTS = 4
 _SINGLES, _BATCHES = 400, 10
-_ROUNDS = 11
+_ROUNDS = 31
 
 _TABLE = """
 CREATE TABLE event (id INTEGER PRIMARY KEY, request INTEGER NOT NULL, received_at INTEGER NOT NULL,

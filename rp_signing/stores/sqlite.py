@@ -35,7 +35,11 @@ CREATE TABLE IF NOT EXISTS rp_forgotten (
 CREATE TABLE IF NOT EXISTS rp_nonce_store (
     only INTEGER NOT NULL PRIMARY KEY CHECK (only = 1), born INTEGER NOT NULL) STRICT;
 """
-_RECORD = "SELECT (SELECT through FROM rp_forgotten WHERE api_key_id = ?), (SELECT born FROM rp_nonce_store)"
+# What a claim has to know, asked at once: a question costs more than its answer.
+_RECORD = """
+SELECT (SELECT through FROM rp_forgotten WHERE api_key_id = ?), (SELECT born FROM rp_nonce_store),
+       EXISTS (SELECT 1 FROM rp_nonce WHERE timestamp <= ?)
+"""
 
 
 class SQLiteNonceStore:
@@ -156,8 +160,11 @@ def claim_within(database: sqlite3.Connection, claim: Claim, clock: Clock) -> in
     The write lock is held, so the clock that is read here is the one of the claim.
     """
     now = claim.judge_again(clock)
-    _forget(database, claim, now)
-    through, born = database.execute(_RECORD, (claim.api_key_id,)).fetchone()
+    last = now - claim.window.past - 1
+    through, born, doomed = database.execute(_RECORD, (claim.api_key_id, last)).fetchone()
+    if doomed:
+        _forget(database, last)
+        through, born, _ = database.execute(_RECORD, (claim.api_key_id, last)).fetchone()
     if born is None:
         raise VerificationError(Reason.REPLAY_STORE_UNAVAILABLE, "the store has lost its record of when it was born")
     claim.window.judge_memory(claim.timestamp, through or 0, now)
@@ -197,15 +204,12 @@ def failure_reason(error: sqlite3.Error) -> Reason:
     return Reason.REPLAY_STORE_FULL if full else Reason.REPLAY_STORE_UNAVAILABLE
 
 
-def _forget(database: sqlite3.Connection, claim: Claim, now: int) -> None:
-    """Drop what can no longer be taken, a few rows at a time; what is dropped is remembered first (SPEC WIN-5)."""
-    last = now - claim.window.past - 1
+def _forget(database: sqlite3.Connection, last: int) -> None:
+    """Drop what is no later than `last`, a few rows at a time; what is dropped is remembered first (SPEC WIN-5)."""
     doomed = database.execute(
         "SELECT api_key_id, timestamp FROM rp_nonce WHERE timestamp <= ? ORDER BY timestamp LIMIT ?",
         (last, _ROWS_A_CLAIM),
     ).fetchall()
-    if not doomed:
-        return
     database.executemany(
         "INSERT INTO rp_forgotten (api_key_id, through) VALUES (?, ?)"
         " ON CONFLICT (api_key_id) DO UPDATE SET through = max(through, excluded.through)",
