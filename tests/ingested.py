@@ -75,8 +75,9 @@ def endpoint(folder: Path, **options: Any) -> Iterator[Endpoint]:
     """Serve an endpoint with a store in this folder."""
     clock = options.pop("clock", None) or Clock()
     store = options.pop("store", None) or SQLiteEventStore(folder / "events.db", clock)
+    http = options.pop("http", "h11")
     app = Ingest(options.pop("keyring", None) or keyring_of(DOCUMENT), store, clock=clock, **options)
-    with serving(app) as url:
+    with serving(app, http) as url:
         yield Endpoint(url, app, store, clock)
     store.close()
 

@@ -145,6 +145,21 @@ def test_trailers_are_no_headers(served: Endpoint) -> None:
     assert ask_raw(f"{served.url}/v1/track", whole, sent).status == 202
 
 
+def test_trailers_bring_no_signature(tmp_path: Path) -> None:
+    """Where a server adds what comes after the body to the headers, a signature that comes so is none."""
+    with endpoint(tmp_path, http="httptools") as served, wire_to(served.url) as connection:
+        fields = served.headers(BODY)
+        mac = fields.pop("X-RP-Signature")
+        connection.sendall(head(f"{served.url}/v1/track", [*fields.items(), CHUNKED, ("Expect", "100-continue")]))
+        # The application runs by then; what comes with the head is in the headers before it does.
+        asked = b""
+        while not asked.endswith(b"\r\n\r\n"):
+            asked += connection.recv(1)
+        connection.sendall(chunk(BODY) + f"0\r\nX-RP-Signature: {mac}\r\n\r\n".encode())
+        answer = answer_on(connection)
+    assert (answer.status, answer.document["code"]) == (400, "header_malformed")
+
+
 def test_several_requests_share_a_connection(served: Endpoint) -> None:
     """After a refusal, the next request on the same connection is read from its beginning."""
     url = f"{served.url}/v1/track"

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from threats import BREAKS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
@@ -19,6 +20,11 @@ THREATS = (
     "denial of service", "parser differences", "secrets at rest", "logs", "leaked secret", "hostile clock",
     "insider at the database",
 )  # fmt: skip
+
+
+def test_every_test_that_is_named_is_seen_to_fail() -> None:
+    """`make soak PART=threats` breaks a rule for each test of the page, and for no other."""
+    assert {broken.test for broken in BREAKS} == {f"{file}::{name}" for file, name in NAMED}
 
 
 @cache

@@ -126,10 +126,17 @@ def test_a_fault_of_the_payload_has_its_place() -> None:
 
 
 def test_an_event_signature_is_no_request_signature() -> None:
-    """Purpose is inside the MAC: what was signed as an event does not verify as a request."""
-    headers = {**PAGE, wire.SIGNATURE: spec_page.SIGNATURE}
+    """Purpose is inside the MAC: what was signed as an event is no request, were all other lines the same."""
     gate = verifier(Clock(int(PAGE[wire.TIMESTAMP])))
-    assert reason(gate.check, headers, spec_page.EVENT) == Reason.SIGNATURE_MISMATCH
+    assert reason(gate.check, {**PAGE, wire.SIGNATURE: spec_page.SIGNATURE}, spec_page.EVENT) == "signature_mismatch"
+    claim = gate.check(PAGE, spec_page.BODY)
+    rest = (claim.api_key_id, KEY_ID, PAGE[wire.TIMESTAMP], PAGE[wire.NONCE], claim.length, claim.digest)
+    for purpose, taken in (("request", True), ("event", False)):
+        headers = {**PAGE, wire.SIGNATURE: f"sha256={Secret(SECRET).mac(wire.signing_input(purpose, *rest)).hex()}"}
+        if taken:
+            assert gate.check(headers, spec_page.BODY) == claim
+        else:
+            assert reason(gate.check, headers, spec_page.BODY) == Reason.SIGNATURE_MISMATCH
 
 
 def test_a_retired_secret_does_not_pass() -> None:
