@@ -37,21 +37,24 @@ from rp_signing.replay import Window
 
 
 class Killed(Memory):
-    """A store that outlives its receiver, as far as its own `start_again` lets it."""
+    """A store that outlives its servers, as far as its own `start_again` lets it; they share it."""
 
     keeps = True
+    bounded = False
 
     def place(self) -> Any:
         """Where the store will be."""
         return []
 
     def open(self, place: Any, born: float | None, window: Window, **bounds: int) -> Any:
-        """The store that is there, started again; or a new one."""
-        if place:
-            place[0].start_again()
-        else:
+        """The store that is there, or a new one."""
+        if not place:
             place.append(self.store(born=born, **bounds))
         return place[0]
+
+    def close(self, store: Any) -> None:
+        """End it, and start it again."""
+        store.start_again()
 
 
 class Naive(NamedTuple):

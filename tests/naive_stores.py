@@ -203,23 +203,26 @@ class ForgetsWhenKilled(MemoryNonceStore):
     def start_again(self) -> None:
         """Begin without a nonce."""
         self._buckets.clear()
+        self._seconds.clear()
+        self._held.clear()
+        self._size = 0
 
 
 class CommitsLater(MemoryNonceStore):
     """Says that a nonce is taken before it is on the disk, and comes back from a kill without the last."""
 
-    _last: Claim | None = None
+    _last: tuple[Claim, Any] | None = None
 
     def claim(self, claim: Claim, clock: Clock) -> Any:
         """Claim, and note which was the last."""
         token = super().claim(claim, clock)
-        self._last = claim
+        self._last = (claim, token)
         return token
 
     def start_again(self) -> None:
         """Begin without the last nonce."""
         if self._last is not None:
-            self._buckets.get(self._last.timestamp, {}).clear()
+            self.release(*self._last)
 
 
 class LagsBehind(CommitsLater):

@@ -18,16 +18,32 @@ from rp_signing import Keyring, Reason, VerificationError
 from rp_signing.replay import Window
 
 SECRETS = [SECRET, OLD, "the-third-secret-that-is-still-to-come-03"]
-API_KEYS = [API_KEY, OTHER_API_KEY]
+API_KEYS = [API_KEY, OTHER_API_KEY, "rpx_test_third", "rpx_test_fourth"]
+SERVERS = 3
+"""Receivers that share one memory, each with a store that it opened itself and a clock of its own."""
 WINDOWS = [Window(30, 20), Window(10, 20), Window(60, 20), Window(60, 40), Window(300, 60)]
 RECORDED = WINDOWS[:3]  # Of a store that records one: the widest of them. A minute of the clock is all it bears.
 CAPACITY, SHARE = 10, 6
 
 
 class StoreJudge(RuleBasedStateMachine):
-    """One kind of store, its receiver and its clock; `kind` is set by `drive`."""
+    """One kind of store under several servers, one of which is reached at a time; `kind` is set by `drive`."""
 
     kind: Kind
+
+    @property
+    def now(self) -> float:
+        """What the clock shows of the server that is reached."""
+        return self.clocks[self.at]
+
+    @now.setter
+    def now(self, reading: float) -> None:
+        self.clocks[self.at] = reading
+
+    @property
+    def store(self) -> Any:
+        """The store of the server that is reached."""
+        return self._store_of(self.at)
 
     def _any(self, which: int) -> Request:
         return self.requests[-1 - which % len(self.requests)]
@@ -35,13 +51,37 @@ class StoreJudge(RuleBasedStateMachine):
     def _resend(self, one: Taken) -> None:
         self._deliver(next(other for other in self.requests if other.triple == one.triple), self.active[0])
 
-    def _open(self) -> None:
-        if self.store is not None:
-            self.kind.close(self.store)
-        self.store = self.kind.open(self.place, self.life.born, self.windows[-1], **self.bounds)
+    def _store_of(self, server: int) -> Any:
+        """Give a server's store, opened now if it is not; what is lost with its process is one store of all threads."""
+        if self.stores[server] is None:
+            store = self.kind.open(self.place, self.life.born, self.windows[-1], **self.bounds)
+            self.stores = [store if at == server or not self.kind.keeps else old for at, old in enumerate(self.stores)]
+        return self.stores[server]
+
+    def _end(self, crashed: bool) -> None:
+        """End the server that is reached; after a crash its connections and locks are still there."""
+        if not self.kind.keeps:
+            self._close_all()
+        elif crashed:
+            self.left.append(self.stores[self.at])
+        elif self.stores[self.at] is not None:
+            self.kind.close(self.stores[self.at])
+        self.stores[self.at] = None
+
+    def _close_all(self) -> None:
+        """Close every store, those of crashed servers too."""
+        for store in {id(store): store for store in [*self.stores, *self.left] if store is not None}.values():
+            self.kind.close(store)
+        self.stores, self.left = [None] * SERVERS, []
+
+    def _pass(self, seconds: float) -> None:
+        """Time passes at every server."""
+        self.true += seconds
+        self.clocks = [reading + seconds for reading in self.clocks]
 
     def _lose(self, born: int) -> None:
-        self.life = Life(self.life.number + 1, born)
+        self.life = Life(born)
+        self.claims, self.spent = [], []
         self.taken = {one for one in self.taken if one[1] <= self.life.born + self.window.future}
 
     def _verify(self, headers: dict[str, str], clock: Callable[[], float], store: Any = None) -> Taken | Reason:
@@ -56,7 +96,7 @@ class StoreJudge(RuleBasedStateMachine):
             one = gate.verify(headers, BODY)
         except VerificationError as error:
             return error.reason
-        return Taken((one.api_key_id, one.timestamp, one.nonce), one.claim, one._token, self.life.number)
+        return Taken((one.api_key_id, one.timestamp, one.nonce), one.claim, one._token)
 
     def _deliver(self, request: Request, secret: str, stall: float = 0) -> None:
         """Send a request, and judge what becomes of it; the clock moves between the gate and the claim."""
@@ -66,15 +106,16 @@ class StoreJudge(RuleBasedStateMachine):
         self.now, self.true = clock.now, self.true + max(0, clock.now - self.now)
 
     def _race(self, request: Request) -> None:
-        """Send a request twice: the copy arrives when the first looks at the clock for its claim."""
+        """Send a request twice: the copy reaches another server when the first looks at the clock for its claim."""
         headers, told = request.headers(self.active[0]), []
-        other = threading.Thread(target=lambda: told.append(self._verify(headers, lambda: self.now)))
+        now, first, second = self.now, self.store, self._store_of((self.at + 1) % SERVERS)
+        other = threading.Thread(target=lambda: told.append(self._verify(headers, lambda: now, second)))
 
         def meanwhile() -> None:
             other.start()
             other.join(0.002)  # A store that holds a lock lets the other wait, until this claim is done.
 
-        told.append(self._verify(headers, Reading(self.now, 0, meanwhile)))
+        told.append(self._verify(headers, Reading(now, 0, meanwhile), first))
         if other.ident is not None:
             other.join()
         self._judge(request, self.active[0], told, (floor(self.now),))

@@ -1,4 +1,6 @@
-"""A gate and its store under everything that may happen to them, step by step in any order (Hypothesis).
+"""Gates and their store under everything that may happen to them, step by step in any order (Hypothesis).
+
+Four clients send, three servers with clocks of their own receive, crash and start again, and secrets are rotated.
 
 What must hold, whatever was done before:
 
@@ -20,7 +22,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule, run_state_machine_as_test
-from store_judge import API_KEYS, CAPACITY, RECORDED, SECRETS, SHARE, WINDOWS, StoreJudge
+from store_judge import API_KEYS, CAPACITY, RECORDED, SECRETS, SERVERS, SHARE, WINDOWS, StoreJudge
 from store_kinds import Kind
 from store_model import Life, Request, Taken, Triple
 from store_trial import Down
@@ -46,7 +48,8 @@ class StoreMachine(StoreJudge):
     def begin(self, first_start: bool, bounded: bool) -> None:
         """Make the first store: with nothing before it or born now, and small if it can be."""
         self.true: float = self.kind.now()
-        self.now: float = self.true
+        self.clocks: list[float] = [self.true] * SERVERS
+        self.at = 0
         self.windows = RECORDED if self.kind.recorded else WINDOWS
         self.window = self.windows[0]
         self.active = SECRETS[:2]
@@ -55,15 +58,16 @@ class StoreMachine(StoreJudge):
         self.claims: list[Taken] = []
         self.spent: list[Taken] = []
         self.bounds = {"capacity": CAPACITY, "share": SHARE} if bounded and self.kind.bounded else {}
-        self.life = Life(0, 0 if first_start else floor(self.now))
+        self.life = Life(0 if first_start else floor(self.now))
         self.place = self.kind.place()
-        self.store: Any = None
-        self._open()
+        self.stores: list[Any] = [None] * SERVERS
+        self.left: list[Any] = []
+        self._store_of(self.at)
 
     def teardown(self) -> None:
         """Close what is open."""
-        if hasattr(self, "store"):
-            self.kind.close(self.store)
+        if hasattr(self, "stores"):
+            self._close_all()
             self.kind.leave(self.place)
 
     # What the sender does.
@@ -131,8 +135,7 @@ class StoreMachine(StoreJudge):
         if not self._in_reach((floor(self.now + seconds),), 0):
             self.set_right()
             return
-        self.true += seconds
-        self.now += seconds
+        self._pass(seconds)
 
     @rule(seconds=SECONDS)
     def step_back(self, seconds: float) -> None:
@@ -149,7 +152,7 @@ class StoreMachine(StoreJudge):
     def come_to_the_edge(self, which: int, beyond: float) -> None:
         """The clock comes to the last second in which a request is taken, or past it."""
         edge = self._any(which).timestamp + self.window.past + beyond
-        self.true += max(0, edge - self.now)
+        self._pass(max(0, edge - self.now))
         self.now = edge
 
     @rule()
@@ -159,12 +162,18 @@ class StoreMachine(StoreJudge):
 
     # What the receiver does.
 
-    @rule(pause=PAUSES)
-    def restart(self, pause: int) -> None:
-        """The receiver starts again; what its store keeps is there."""
+    @rule(server=st.integers(0, SERVERS - 1))
+    def reach_another(self, server: int) -> None:
+        """What comes next reaches this server, by whose clock it is judged."""
+        self.at = server
+
+    @rule(pause=PAUSES, crashed=st.booleans())
+    def restart(self, pause: int, crashed: bool) -> None:
+        """The server ends, closing its store or not, and starts again; what the store keeps is there."""
+        self._end(crashed)
         if not self.kind.keeps:
             self._lose(floor(self.now))
-        self._open()
+        self._store_of(self.at)
         self.advance(pause)
 
     @rule(pause=PAUSES, running=st.booleans())
@@ -173,10 +182,10 @@ class StoreMachine(StoreJudge):
         born = self.kind.empty(self.store) if running else None
         self._lose(floor(self.now) if born is None else born)
         if born is None:
-            self.kind.close(self.store)
+            self._close_all()
             self.kind.leave(self.place)
-            self.place, self.store = self.kind.place(), None
-            self._open()
+            self.place = self.kind.place()
+            self._store_of(self.at)
         self.advance(pause)
 
     @rule(which=st.integers(0, len(WINDOWS) - 1))
@@ -199,23 +208,26 @@ class StoreMachine(StoreJudge):
 
     # What is drawn for these hangs on no answer of a store: one with a clock of its own may answer otherwise next time.
 
-    @rule(which=PICK, resend=st.booleans())
-    def release(self, which: int, resend: bool) -> None:
-        """A claim is given back, and the same bytes may come again."""
-        one = self.claims.pop(which % len(self.claims)) if self.claims else None
-        if one and one.life == self.life.number:
-            self.store.release(one.claim, one.token)
+    @rule(which=PICK, times=st.integers(0, 2))
+    def release(self, which: int, times: int) -> None:
+        """A claim is given back, and the same bytes may come again; then once more, with the token that was used up."""
+        if self.claims:
+            one = self.claims.pop(-1 - which % len(self.claims))
             self.spent.append(one)
+            self.store.release(one.claim, one.token)
             self.taken.discard(one.triple)
             self.life.held.get(one.claim.timestamp, set()).discard(one.triple)
-            if resend:
+            if times > 0:
+                self._resend(one)
+            if times > 1:
+                self.store.release(one.claim, one.token)
                 self._resend(one)
 
     @rule(which=PICK, resend=st.booleans())
     def release_again(self, which: int, resend: bool) -> None:
         """A claim that was given back is given back once more, whoever holds its nonce by now."""
-        one = self.spent[which % len(self.spent)] if self.spent else None
-        if one and one.life == self.life.number:
+        if self.spent:
+            one = self.spent[-1 - which % len(self.spent)]
             self.store.release(one.claim, one.token)
             if resend:
                 self._resend(one)
@@ -225,7 +237,7 @@ class StoreMachine(StoreJudge):
         """A claim is given back with the token of another."""
         if self.claims:
             one, other = self.claims[which % len(self.claims)], self.claims[whose % len(self.claims)]
-            if one.triple != other.triple and one.life == other.life == self.life.number:
+            if one.triple != other.triple:
                 self.store.release(one.claim, other.token)
 
 

@@ -39,7 +39,6 @@ class Taken(NamedTuple):
     triple: Triple
     claim: Claim
     token: Any
-    life: int
 
 
 @dataclass
@@ -47,14 +46,12 @@ class Life:
     """What the model knows of one memory, from its birth to its loss.
 
     Attributes:
-        number: counts the memories.
         born: whole Unix seconds; 0: nothing was accepted earlier.
         held: timestamp → requests that it holds at the most.
         seen: every timestamp that was ever held.
         dropping: the highest timestamp that could have been dropped by now.
     """
 
-    number: int
     born: int
     held: dict[int, set[Triple]] = field(default_factory=dict)
     seen: set[int] = field(default_factory=set)
