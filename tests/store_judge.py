@@ -138,7 +138,7 @@ class StoreJudge(RuleBasedStateMachine):
             assert good, "a request outside the window or of a retired secret was taken"
             assert self._in_reach(looks[-1:], 5), "a request was taken by a clock that is out of reach"
             assert not self._is_full(triple[0]), "a store took more than it may hold"
-            life.take(triple, min(looks), window)
+            life.take(triple, min(looks), window, alone=len(told) == 1)
             self.taken.add(triple)
             self.claims.append(one)
         if self.kind.drops:

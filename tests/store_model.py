@@ -61,9 +61,12 @@ class Life:
         """A claim drops what has left its window, by the clock as it is."""
         self.dropping = max(self.dropping, max(looks) - window.past - 1)
 
-    def take(self, triple: Triple, now: int, window: Window) -> None:
-        """A claim that takes a request drops two timestamps or more that have left its window."""
-        for timestamp in sorted(one for one in self.held if window.may_forget(one, now))[:2]:
+    def take(self, triple: Triple, now: int, window: Window, alone: bool) -> None:
+        """A claim that takes a request drops two timestamps or more that have left their window.
+
+        One beside another may leave all of them to that one, which then takes nothing, and so drops nothing.
+        """
+        for timestamp in sorted(one for one in self.held if window.may_forget(one, now))[: 2 * alone]:
             del self.held[timestamp]
         self.held.setdefault(triple[1], set()).add(triple)
         self.seen.add(triple[1])
