@@ -51,7 +51,7 @@ def canonicalize(value: Any) -> bytes:
     floats: list[float] = []
     if not _NO_FLOATS.issuperset(map(type, parts)):  # ends at the first float, and a foreign type is rarer still
         floats = [part for part in parts if type(part) not in _NO_FLOATS]
-        if not _FLOAT.issuperset(map(type, floats)):
+        if not _JSON_TYPES.issuperset(map(type, floats)):
             return write_exactly(value)
     try:
         written = orjson.dumps(value, option=_OPTIONS)
@@ -103,8 +103,7 @@ def parse(text: bytes | str, limit: int = DEFAULT_LIMIT) -> Any:
 # types are proved from the objects, before it sees them.
 _CONTAINERS = (list, dict, tuple)
 _NO_FLOATS = frozenset({str, int, bool, type(None), *_CONTAINERS})
-_FLOAT = frozenset({float})
-_JSON_TYPES = _NO_FLOATS | _FLOAT
+_JSON_TYPES = _NO_FLOATS | {float}
 _inside = gc.get_referents
 _DEPTHS = range(MAX_DEPTH)
 
