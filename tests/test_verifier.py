@@ -224,8 +224,10 @@ def test_the_second_try_has_a_limit() -> None:
 @pytest.mark.parametrize("body", ["{}", None, {"a": 1}, 5, [b"{}"]])
 def test_a_body_that_is_no_bytes_is_a_mistake_of_the_caller(body: Any) -> None:
     """A parsed or decoded body is a TypeError that says where each framework keeps the raw one."""
-    with pytest.raises(TypeError, match=r"request\.get_data\(\) in Flask"):
-        verifier(Clock()).verify(sign(), body)
+    gate = verifier(Clock())
+    for take in (gate.verify, gate.check, gate.admit):
+        with pytest.raises(TypeError, match=r"request\.get_data\(\) in Flask"):
+            take(sign(), body)
 
 
 @pytest.mark.parametrize("shape", [bytearray, memoryview])
