@@ -27,12 +27,11 @@ def written(function: griffe.Function) -> str:
         if kind is griffe.ParameterKind.keyword_only and before not in (kind, griffe.ParameterKind.var_positional):
             marks.append("*")
         prefix = {griffe.ParameterKind.var_positional: "*", griffe.ParameterKind.var_keyword: "**"}.get(kind, "")
-        # Whether there is a default is part of the promise; which one it is, the docstring says.
         marks.append(
             prefix
             + each.name
             + (f": {each.annotation}" if each.annotation else "")
-            + (" = …" if each.default and not prefix else "")
+            + (f" = {each.default}" if each.default and not prefix else "")
         )
     return f"({', '.join(marks)}) -> {function.returns}"
 
