@@ -7,8 +7,25 @@ feed at its end.
 from __future__ import annotations
 
 import re
+import string
+from typing import TypeGuard
 
-__all__ = ["API_KEY", "KEY_ID", "MILLISECONDS", "NONCE", "SIGNATURE", "TIMESTAMP", "Rule", "mac_of", "spell_mac"]
+__all__ = [
+    "API_KEY",
+    "KEY_CHARACTERS",
+    "KEY_ID",
+    "MILLISECONDS",
+    "NONCE",
+    "SIGNATURE",
+    "TIMESTAMP",
+    "Rule",
+    "mac_of",
+    "spell_mac",
+]
+
+
+KEY_CHARACTERS = (string.ascii_letters + string.digits + "_-").encode()
+"""What an api key after its prefix, and a nonce, is made of (ASCII)."""
 
 
 class Rule:
@@ -26,7 +43,7 @@ class Rule:
         self.shape: str = shape
         self._fullmatch = re.compile(pattern).fullmatch
 
-    def matches(self, text: object) -> bool:
+    def matches(self, text: object) -> TypeGuard[str]:
         """Tell whether this is the field's one spelling."""
         return type(text) is str and self._fullmatch(text) is not None
 

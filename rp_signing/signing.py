@@ -22,9 +22,12 @@ from .keys import ApiKey, Keyring, Secret
 __all__ = ["Signer", "matches", "sign_event", "verify_event"]
 
 
-def matches(secret: Secret, signing_input: bytes, mac: bytes) -> bool:
-    """Tell, in constant time, whether a MAC (32 bytes) is this secret's of the signing input (SPEC VER-7)."""
-    return compare_digest(secret.mac(signing_input), mac)
+def matches(secret: Secret, signing_input: bytes, signature: str) -> bool:
+    """Tell, in constant time, whether a signature (ASCII) is this secret's of the signing input (SPEC VER-7).
+
+    Text is compared with text, so whatever matches is in the one spelling of a signature.
+    """
+    return compare_digest(grammar.spell_mac(secret.mac(signing_input)), signature)
 
 
 class Signer:
@@ -187,12 +190,12 @@ def _verify_event(event: Any, entry: ApiKey | None, key_id: str | None, at_rest:
         covered = canonicalize(unsigned)
     except CanonicalizationError as error:
         raise VerificationError(error.reason, error.detail, error.pointer) from None
-    mac = event_mac(event)
-    return match_event(covered, mac, entry, usable_secrets(entry, key_id, at_rest, received_at))
+    signature = event_signature(event)
+    return match_event(covered, signature, entry, usable_secrets(entry, key_id, at_rest, received_at))
 
 
-def event_mac(event: dict[str, Any]) -> bytes:
-    """Read the MAC (32 bytes) out of an event (SPEC EVS-1, EVS-2).
+def event_signature(event: dict[str, Any]) -> str:
+    """Read the signature out of an event (SPEC EVS-1, EVS-2).
 
     Raises:
         VerificationError: ``event_signature_missing`` or ``event_signature_mismatch``.
@@ -200,20 +203,20 @@ def event_mac(event: dict[str, Any]) -> bytes:
     pointer = "/" + wire.SIGNATURE_MEMBER
     if wire.SIGNATURE_MEMBER not in event:
         raise VerificationError(Reason.EVENT_SIGNATURE_MISSING, "the event carries no signature of its own", pointer)
-    mac = grammar.mac_of(event[wire.SIGNATURE_MEMBER])
-    if mac is None:
+    signature: object = event[wire.SIGNATURE_MEMBER]
+    if not grammar.SIGNATURE.matches(signature):
         raise VerificationError(Reason.EVENT_SIGNATURE_MISMATCH, f"it must be {grammar.SIGNATURE.shape}", pointer)
-    return mac
+    return signature
 
 
-def match_event(covered: bytes, mac: bytes, entry: ApiKey, secrets: Iterable[Secret]) -> str:
-    """Give the id of the secret whose MAC of these canonical bytes this is (SPEC EVS-3).
+def match_event(covered: bytes, signature: str, entry: ApiKey, secrets: Iterable[Secret]) -> str:
+    """Give the id of the secret whose signature of these canonical bytes this is (SPEC EVS-3).
 
     Raises:
         VerificationError: ``event_signature_mismatch``.
     """
     for secret in secrets:
-        if matches(secret, event_signing_input(covered, entry.api_key_id, secret.key_id), mac):
+        if matches(secret, event_signing_input(covered, entry.api_key_id, secret.key_id), signature):
             return secret.key_id
     raise VerificationError(
         Reason.EVENT_SIGNATURE_MISMATCH,

@@ -124,7 +124,7 @@ class Verifier:
         self._window = Window(past, future)
         self._max_body = max_body
         self._accept_reserialized = accept_reserialized
-        self._clock = clock
+        self._clock: Clock = clock or time.time
 
     def verify(self, headers: wire.Headers, body: bytes) -> Verified:
         """Verify a request and use its nonce up (SPEC §6.1, steps 1 to 11).
@@ -141,7 +141,7 @@ class Verifier:
             nonces = self._store
             claim, payload = self._judge(headers, body)
             with nothing_fails_open(claim):
-                token = nonces.claim(claim, self._now)
+                token = nonces.claim(claim, self._clock)
         except (VerificationError, TypeError) as error:
             # A traceback keeps the locals of its frames, and the api key is in these.
             del headers
@@ -154,7 +154,7 @@ class Verifier:
             nonces = self._store
             claim, payload = self._judge(headers, body)
             with nothing_fails_open(claim):
-                token = await nonces.aclaim(claim, self._now)
+                token = await nonces.aclaim(claim, self._clock)
         except (VerificationError, TypeError) as error:
             del headers
             raise error.with_traceback(None) from error.__cause__
@@ -199,38 +199,43 @@ class Verifier:
         if type(body) is not bytes:
             body = _bytes_of(body)
         if len(body) > self._max_body:
-            raise VerificationError(
-                Reason.PAYLOAD_TOO_LARGE, f"the body has {len(body):,} bytes, the limit is {self._max_body:,}"
-            )
-        fields = wire.read_headers(headers)
-        entry = self._keyring.find(fields.api_key)
-        if entry is None:
-            raise VerificationError(
-                Reason.API_KEY_UNKNOWN, "the api key is not known here: mistyped, or of another environment?"
-            )
-        if isinstance(fields, wire.UnsignedFields):
-            if entry.require_signature:
-                raise _unsigned()
-            return Unsigned(entry.api_key_id, entry.live)
-        length, digest, reserialized = len(body), sha256(body).hexdigest(), False
-        key_id = _who_signed(fields, entry, length, digest)
-        if key_id is None:
-            key_id, length, digest = self._who_signed_otherwise(fields, entry, body)
-            reserialized = True
-        _, sent, timestamp, nonce, signature = fields
-        known = (entry.api_key_id, sent, int(timestamp), nonce, length, digest, key_id, signature)
-        # Half the price of Claim(…), which takes each of the eleven for an argument.
-        claim = tuple.__new__(Claim, (*known, reserialized, entry.live, self._window))
-        if now is None:
-            now = (self._clock or time.time)()
+            too_large = f"the body has {len(body):,} bytes, the limit is {self._max_body:,}"
+            raise VerificationError(Reason.PAYLOAD_TOO_LARGE, too_large)
+        glanced = wire.glance(headers)
         try:
-            self._window.judge(claim.timestamp, floor(now))
+            fields = glanced or wire.read_headers(headers)
+            entry = self._keyring.find(fields[0])
+            if entry is None:
+                raise VerificationError(
+                    Reason.API_KEY_UNKNOWN, "the api key is not known here: mistyped, or of another environment?"
+                )
+            if isinstance(fields, wire.UnsignedFields):
+                if entry.require_signature:
+                    raise _unsigned()
+                return Unsigned(entry.api_key_id, entry.live)
+            length, digest, rewritten = len(body), sha256(body).hexdigest(), False
+            key_id = _who_signed(fields, entry, length, digest)
+            if key_id is None:
+                key_id, length, digest = self._who_signed_otherwise(fields, entry, body)
+                rewritten = True
+        except VerificationError:
+            # What a glance leaves open was taken by nothing above; and a fault of the headers is the earlier reason.
+            if glanced:
+                wire.read_headers(headers)
+            raise
+        _, sent, timestamp, nonce, signature = fields
+        seconds, window = int(timestamp), self._window
+        known = entry.api_key_id, sent, seconds, nonce, length, digest, key_id, signature, rewritten, entry.live, window
+        # Half the price of Claim(…), which takes each of the eleven for an argument.
+        claim = tuple.__new__(Claim, known)
+        try:
+            window.judge(seconds, floor(self._clock() if now is None else now))
         except VerificationError as error:
             error.claim = claim
             raise
         return claim
 
-    def _who_signed_otherwise(self, fields: wire.SignedFields, entry: ApiKey, body: bytes) -> tuple[str, int, str]:
+    def _who_signed_otherwise(self, fields: wire.Five, entry: ApiKey, body: bytes) -> tuple[str, int, str]:
         """Give key id, length and digest where the canonical form of a rewritten body verifies (SPEC §6.1)."""
         if self._accept_reserialized and len(body) <= MAX_RESERIALIZED:
             try:
@@ -257,23 +262,22 @@ class Verifier:
             raise TypeError("this Verifier has no nonce store; give it nonces=, or call check")
         return self._nonces
 
-    def _now(self) -> float:
-        return (self._clock or time.time)()
 
-
-def _who_signed(fields: wire.SignedFields, entry: ApiKey, length: int, digest: str) -> str | None:
+def _who_signed(fields: wire.Five, entry: ApiKey, length: int, digest: str) -> str | None:
     """Give the id of the secret whose MAC the request carries, over what has this length and digest; else None."""
     _, key_id, timestamp, nonce, signature = fields
     signing_input = wire.signing_input("request", entry.api_key_id, key_id, timestamp, nonce, length, digest)
-    mac = bytes.fromhex(signature[7:])
     if key_id is None:
-        return next((secret.key_id for secret in entry.secrets.values() if matches(secret, signing_input, mac)), None)
-    secret = entry.secrets.get(key_id)
-    if secret is None:
+        for secret in entry.secrets.values():
+            if matches(secret, signing_input, signature):
+                return secret.key_id
+        return None
+    named = entry.secrets.get(key_id)
+    if named is None:
         raise VerificationError(
             Reason.KEY_ID_UNKNOWN, f"no active secret of this api key has key id {key_id}: retired, or another?"
         )
-    return key_id if matches(secret, signing_input, mac) else None
+    return key_id if matches(named, signing_input, signature) else None
 
 
 def _mismatch() -> VerificationError:
@@ -284,8 +288,6 @@ def _mismatch() -> VerificationError:
 
 
 def _bytes_of(body: Any) -> bytes:
-    if type(body) is bytes:
-        return body
     if isinstance(body, (bytes, bytearray, memoryview)):
         return bytes(body)
     raise TypeError(

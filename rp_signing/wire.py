@@ -24,9 +24,11 @@ __all__ = [
     "SIGNATURE",
     "SIGNATURE_MEMBER",
     "TIMESTAMP",
+    "Five",
     "Headers",
     "SignedFields",
     "UnsignedFields",
+    "glance",
     "read_headers",
     "signing_input",
 ]
@@ -49,8 +51,6 @@ _OWN = (API_KEY, KEY_ID, TIMESTAMP, NONCE, SIGNATURE)
 _RULE = dict(
     zip(_OWN, (grammar.API_KEY, grammar.KEY_ID, grammar.TIMESTAMP, grammar.NONCE, grammar.SIGNATURE), strict=True)
 )
-# All five at once, for the usual case. No value can hold the line feed between them.
-_SIGNED = re.compile("\n".join(f"({_RULE[name].pattern})" for name in _OWN))
 _CONTENT_TYPE = re.compile(r'application/json(?:[ \t]*;[ \t]*charset=(?:utf-8|"utf-8"))?', re.IGNORECASE | re.ASCII)
 _REQUIRED = (TIMESTAMP, NONCE, SIGNATURE)
 
@@ -74,6 +74,10 @@ class SignedFields(NamedTuple):
 
     def __repr__(self) -> str:
         return f"<SignedFields key_id={self.key_id} timestamp={self.timestamp} nonce={self.nonce}>"
+
+
+Five = tuple[str, str | None, str, str, str]
+"""The values of `SignedFields`, without their names."""
 
 
 class UnsignedFields(NamedTuple):
@@ -126,8 +130,6 @@ def read_headers(headers: Headers) -> SignedFields | UnsignedFields:
             ``header_duplicate``, ``timestamp_unit`` or ``api_key_missing``.
         TypeError: ``headers`` is neither a mapping nor pairs.
     """
-    if type(headers) is list and (fields := _read_asgi(headers)):
-        return fields
     try:
         return _read_carefully(*_pick(headers))
     except VerificationError as error:
@@ -138,26 +140,36 @@ def read_headers(headers: Headers) -> SignedFields | UnsignedFields:
 
 _FIVE = itemgetter(*(name.lower().encode() for name in _OWN))
 _CONTENT_TYPE_NAME, _CONTENT_ENCODING_NAME = CONTENT_TYPE.lower().encode(), CONTENT_ENCODING.lower().encode()
-_JSON, _IDENTITY = MEDIA_TYPE.encode(), b"identity"
+_JSON = MEDIA_TYPE.encode()
 
 
-def _read_asgi(headers: list[Any]) -> SignedFields | None:
+def glance(headers: Headers) -> Five | None:
     """Read the usual case fast: an ASGI server's list, each name once and in lower case, all five of ours there.
 
-    None where anything is otherwise; the careful way then says what.
+    Timestamp and nonce are proved to be in their one spelling. Api key, key id and signature are as received, ASCII:
+    whoever finds one equal to one that is known has proved it, and whoever does not must ask `read_headers`.
+
+    Returns:
+        The five values; None where anything is otherwise, and `read_headers` says what.
     """
+    if type(headers) is not list:
+        return None
     try:
         found = dict(headers)
         if len(found) != len(headers) or not b"".join(found).islower():
             return None
-        match = _SIGNED.fullmatch(b"\n".join(_FIVE(found)).decode("latin-1"))
-    except (KeyError, TypeError, ValueError):
+        if found.get(_CONTENT_TYPE_NAME, _JSON) != _JSON or _CONTENT_ENCODING_NAME in found:
+            return None
+        api_key, key_id, timestamp, nonce, signature = _FIVE(found)
+        # The rules of both once more, in a third of the time of a regular expression.
+        if len(timestamp) != 10 or not timestamp.isdigit() or timestamp < b"1":
+            return None
+        if not 22 <= len(nonce) <= 64 or nonce.translate(None, grammar.KEY_CHARACTERS):
+            return None
+        who, key = api_key.decode("ascii"), key_id.decode("ascii")
+        return who, key, timestamp.decode("ascii"), nonce.decode("ascii"), signature.decode("ascii")
+    except (AttributeError, KeyError, TypeError, ValueError):
         return None
-    if match is None or found.get(_CONTENT_TYPE_NAME, _JSON) != _JSON:
-        return None
-    if found.get(_CONTENT_ENCODING_NAME, _IDENTITY) != _IDENTITY:
-        return None
-    return tuple.__new__(SignedFields, match.groups())
 
 
 _SPELLING: dict[str | bytes, str] = {}

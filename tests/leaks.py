@@ -46,12 +46,13 @@ class Expected:
     def __init__(self) -> None:
         self.spellings: dict[str, None] = {}
 
-    def compare(self, computed: bytes, received: bytes) -> bool:
+    def compare(self, computed: str, received: str) -> bool:
         """What stands in for `hmac.compare_digest`: compares by it, and keeps what was expected in vain."""
         same = hmac.compare_digest(computed, received)
         if not same and len(self.spellings) < 4 * MOST:
-            encoded = base64.b64encode(computed).decode().rstrip("=")
-            for spelling in (computed.hex(), encoded, encoded.translate({43: "-", 47: "_"}), repr(computed)[2:-1]):
+            mac = bytes.fromhex(computed.removeprefix("sha256="))
+            encoded = base64.b64encode(mac).decode().rstrip("=")
+            for spelling in (mac.hex(), encoded, encoded.translate({43: "-", 47: "_"}), repr(mac)[2:-1]):
                 self.spellings[spelling] = None
         return same
 

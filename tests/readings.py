@@ -9,12 +9,13 @@ from typing import Any
 from unittest.mock import patch
 
 import orjson
-from parties import BODY, Clock, signer
+from parties import BODY, KEYS, Clock, signer
 from spoiled import other_text
 from traps import Traps
 
-from rp_signing import canonical, wire
+from rp_signing import Keyring, Verifier, canonical, wire
 from rp_signing.errors import SigningError
+from rp_signing.grammar import NONCE, TIMESTAMP
 
 SPLICES = (
     b".0", b"0", b"e5", b"E+05", b"-", b" ", b"\t", b",", b":", b'"', b"\\", b"\\u0061", b"\\ud800", b"\\udc00", b"[",
@@ -80,6 +81,7 @@ def headers(draw: Traps) -> Pairs:
 
 
 SIGNED = signer(Clock()).sign(BODY)
+GATE = Verifier(Keyring.of(KEYS), nonces=None, clock=Clock())
 CARRIERS: tuple[Callable[[Pairs], Any], ...] = (
     list,
     iter,
@@ -102,9 +104,16 @@ def told(read: Callable[[Any], Any], given: Any) -> Any:
 
 
 def fields(given: Any) -> Any:
-    """What is read of headers, the api key among it."""
+    """What is read of headers, the api key among it; and True, unless what a glance takes for proved is otherwise."""
+    glanced = wire.glance(given)
+    right = glanced is None or (TIMESTAMP.matches(glanced[2]) and NONCE.matches(glanced[3]))
     found = wire.read_headers(given)
-    return type(found).__name__, tuple(found)
+    return type(found).__name__, tuple(found), right and glanced in (None, tuple(found))
+
+
+def verdict(given: Any) -> Any:
+    """What the gate makes of headers that come with the body that was signed."""
+    return tuple(GATE.admit(given, BODY))
 
 
 def compare_texts(seed: int, how_many: int) -> tuple[list[str], int]:
@@ -129,6 +138,7 @@ def compare_headers(seed: int, how_many: int) -> list[str]:
     draw, found = Traps(seed), []
     for _ in range(how_many):
         pairs = headers(draw)
-        if len({told(fields, carrier(pairs)) for carrier in CARRIERS}) != 1:
+        seen = {(told(fields, carrier(pairs)), told(verdict, carrier(pairs))) for carrier in CARRIERS}
+        if len(seen) != 1:
             found.append(repr(pairs)[:500])
     return found

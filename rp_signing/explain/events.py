@@ -11,7 +11,7 @@ from ..errors import CanonicalizationError, Reason, VerificationError
 from ..exact import type_name
 from ..grammar import SIGNATURE, mac_of, spell_mac
 from ..keys import ApiKey, Keyring, api_key_id
-from ..signing import event_mac, event_signing_input, match_event, usable_secrets
+from ..signing import event_signature, event_signing_input, match_event, usable_secrets
 from ..wire import SIGNATURE_MEMBER
 from .bodies import changes
 from .causes import Cause, cause
@@ -50,7 +50,7 @@ def explain_event(event: Mapping[str, Any], *, keyring: Keyring, api_key: str | 
         plain, covered = _covered(event)
         if entry is None and api_key is not None:
             raise VerificationError(Reason.API_KEY_UNKNOWN, "the api key of this event is not known here")
-        _verify(covered, event_mac(dict(event)), keyring if entry is None else (entry,))
+        _verify(covered, event_signature(dict(event)), keyring if entry is None else (entry,))
     except VerificationError as refused:
         said = Explanation(False, refused.reason, refused.detail)
         if refused.reason not in (Reason.EVENT_SIGNATURE_MISMATCH, Reason.API_KEY_UNKNOWN):
@@ -71,11 +71,11 @@ def _covered(event: Any) -> tuple[dict[str, Any], bytes]:
         raise VerificationError(error.reason, error.detail, error.pointer) from None
 
 
-def _verify(covered: bytes, mac: bytes, entries: Iterable[ApiKey]) -> None:
+def _verify(covered: bytes, signature: str, entries: Iterable[ApiKey]) -> None:
     refused: VerificationError | None = None
     for entry in entries:
         try:
-            match_event(covered, mac, entry, usable_secrets(entry))
+            match_event(covered, signature, entry, usable_secrets(entry))
         except VerificationError as error:
             refused = error
         else:

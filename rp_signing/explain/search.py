@@ -10,6 +10,7 @@ from hashlib import sha256
 from itertools import chain, combinations
 from typing import NamedTuple, cast
 
+from ..grammar import spell_mac
 from ..keys import Secret
 from ..signing import matches
 from .bodies import MAX_PAIRED, Cover
@@ -59,14 +60,14 @@ class Meter:
             return None
         return Cover(causes, len(data), sha256(data).hexdigest(), data if keep else None)
 
-    def fits(self, key: Key, message: bytes, mac: bytes) -> bool:
-        """Tell whether this key gives this MAC of this message."""
+    def fits(self, key: Key, message: bytes, signature: str) -> bool:
+        """Tell whether this key gives this signature of this message."""
         if self.macs >= MAX_MACS:
             self.stopped = True
             return False
         self.macs += 1
         # `matches` asks a secret for its MAC and for nothing else, and it is the one place where MACs are compared.
-        return matches(cast("Secret", key), message, mac)
+        return matches(cast("Secret", key), message, signature)
 
 
 class Found(NamedTuple):
@@ -121,7 +122,7 @@ class Search:
         lines: list[Form],
         meter: Meter,
     ) -> None:
-        self._mac = mac
+        self._signature = spell_mac(mac)
         self._keys = [list(keys(0)), list(keys(1))]
         self._doubly = keys
         singles, self._bodies = bodies
@@ -154,7 +155,7 @@ class Search:
                 # Under another fourth line than its own, one key would MAC the same body again and again.
                 heavy = lines == 1 and key.fourth in (None, key.key_id)
                 for causes, edited in self._edited(draft, cover, lines, heavy):
-                    if self._meter.fits(key, edited.message(), self._mac):
+                    if self._meter.fits(key, edited.message(), self._signature):
                         return Found((*key.causes, *cover.causes, *causes), edited, key.key_id)
         return None
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from .. import wire
 from ..canonical import canonicalize, parse
 from ..errors import CanonicalizationError, VerificationError
-from ..grammar import mac_of
+from ..grammar import SIGNATURE
 from ..keys import ApiKey, Keyring, Secret
 from ..signing import match_event, matches, usable_secrets
 from .store import EventStore, StoredEvent, StoredRequest
@@ -118,11 +118,10 @@ def _verdict(event: StoredEvent, keyring: Keyring, requests: _Requests) -> Verdi
     if event.live != entry.live:
         raise _Bad(Verdict.ALTERED, "the row says live of a test api key, or the reverse")
     secret = _secret(entry, event.key_id, event.received_at)
-    mac = mac_of(event.integrity_signature)
-    if mac is None:
+    if not SIGNATURE.matches(event.integrity_signature):
         raise _Bad(Verdict.ALTERED, "the row says high, but its integrity_signature is gone or malformed")
     try:
-        match_event(event.content.encode(), mac, entry, [secret])
+        match_event(event.content.encode(), event.integrity_signature, entry, [secret])
     except VerificationError:
         raise _Bad(Verdict.ALTERED, "the content is not what the integrity_signature covers") from None
     requests.check(request, entry)
@@ -188,13 +187,12 @@ class _Requests:
 
 
 def _check_signature(request: StoredRequest, entry: ApiKey) -> None:
-    mac = mac_of(request.signature)
-    if mac is None:
+    if not SIGNATURE.matches(request.signature):
         raise _Bad(Verdict.ALTERED, "the signature of its request is gone or malformed")
     if request.sent_key_id not in (None, request.key_id):
         raise _Bad(Verdict.ALTERED, "its request names one key and was verified by another")
     secret = _secret(entry, request.key_id, request.received_at)
-    if not matches(secret, _lines(request), mac):
+    if not matches(secret, _lines(request), request.signature):
         raise _Bad(Verdict.ALTERED, "the kept lines of its request are not what the request's signature covers")
 
 

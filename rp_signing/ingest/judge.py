@@ -9,7 +9,7 @@ from ..errors import Reason, VerificationError
 from ..events import EventFault, EventsRefused, events_of, judge_events
 from ..keys import ApiKey, Secret
 from ..replay import Claim
-from ..signing import event_mac, match_event, usable_secrets
+from ..signing import event_signature, match_event, usable_secrets
 from ..wire import SIGNATURE_MEMBER
 from .store import ReceivedEvent
 
@@ -58,11 +58,11 @@ def verified(event: dict[str, Any], entry: ApiKey, secrets: list[Secret]) -> Rec
     Raises:
         VerificationError: ``event_signature_missing``, ``event_signature_mismatch``.
     """
-    mac = event_mac(event)
+    signature = event_signature(event)
     unsigned = event.copy()
-    signature = unsigned.pop(SIGNATURE_MEMBER)
+    del unsigned[SIGNATURE_MEMBER]
     covered = canonicalize(unsigned)
-    key_id = match_event(covered, mac, entry, secrets)
+    key_id = match_event(covered, signature, entry, secrets)
     return ReceivedEvent(event["messageId"], event["type"], covered.decode(), signature, key_id)
 
 
