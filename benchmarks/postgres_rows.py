@@ -6,6 +6,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
 from statistics import median, quantiles
@@ -33,6 +34,7 @@ START = int(time.time())
 
 _KEY_BYTES = 8 + 16 + 22
 _BATCH = 500
+_THREADS, _EACH = 8, 50
 _CLAIM = postgres_claim._CLAIM.encode()
 
 # In the order in which requests come: later seconds later, and at random within one.
@@ -201,6 +203,41 @@ def _bare_file(path: Path) -> sqlite3.Connection:
     return database
 
 
+def _together(store: SQLiteNonceStore, insert: Callable[[], object]) -> Row:
+    """Compare eight threads that claim at once, and share commits, with the bare transactions one after another."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+
+        def claim_some(_: int) -> None:
+            for _ in range(_EACH):
+                store.claim(_fresh(), _clock)
+
+        def insert_all() -> None:
+            for _ in range(_EACH * _THREADS):
+                insert()
+
+        works = {
+            "ours": Work(lambda: list(pool.map(claim_some, range(_THREADS))), most=1),
+            "floor": Work(insert_all, most=1),
+        }
+        samples = in_turn(works, 4.0)
+    rates = {name: _EACH * _THREADS / samples.median(name) for name in works}
+    ratio = 1 / samples.ratio("ours", "floor")
+    goals = [Goal("≥ 1 × the claims/s", ratio, 1.0, least=True)]
+    floor = "sqlite3: the bare transactions, one by one"
+    note = "those who wait for the file share a commit"
+    return Row(
+        f"SQLite store, {_THREADS} threads",
+        rates["ours"],
+        rates["floor"],
+        ratio,
+        floor,
+        {},
+        goals,
+        unit="/s",
+        note=note,
+    )
+
+
 def _sqlite() -> Iterator[Row]:
     with TemporaryDirectory() as place, closing(_bare_file(Path(place) / "bare.db")) as bare:
         folder = Path(place)
@@ -217,6 +254,7 @@ def _sqlite() -> Iterator[Row]:
         samples = in_turn(works, 3.0)
         note = f"{1 / samples.median('ours'):,.0f} claims/s, each on the disk"
         yield row_of("SQLite store, claim", samples, "sqlite3: BEGIN IMMEDIATE, INSERT, COMMIT", [], note)
+        yield _together(stores[MANY], insert)
         yield _growth("SQLite", stores)
         yield _size("SQLite", size, "one api key; the write-ahead log beside it grows to about 4 MB")
         for store in stores.values():

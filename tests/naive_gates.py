@@ -23,7 +23,7 @@ class ClaimsBeforeTheMac(Verifier):
         rest = (len(body), "", "", fields.signature, False, False, self._window)
         claim = Claim(entry.api_key_id, fields.key_id, int(fields.timestamp), fields.nonce, *rest)
         try:
-            token = self._store.claim(claim, self._now)
+            token = self._store.claim(claim, self._clock)
         except OSError as error:
             raise VerificationError(Reason.REPLAY_STORE_UNAVAILABLE, "down") from error
         found, payload = self._judge(headers, body)

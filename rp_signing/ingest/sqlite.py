@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from ..canonical import canonicalize
 from ..errors import Reason, StoreError, VerificationError
 from ..replay import Clock
 from ..stores.sqlite import claim_within, create_tables, findings
+from ..stores.sqlite_commit import GroupCommit
 from ..stores.sqlite_file import Transaction, open_database
 from .store import MessageIdConflict, ReceivedEvent, ReceivedRequest, Stored, StoredEvent, StoredRequest
 
@@ -98,8 +98,8 @@ class SQLiteEventStore:
     def __init__(self, path: str | os.PathLike[str], clock: Clock | None = None) -> None:
         self._clock = clock
         self._process = os.getpid()
-        self._lock = threading.Lock()
         self._database = open_database(path)
+        self._commits = GroupCommit(self._database)
         # A person may have spoiled the file: text that is no UTF-8 is then shown, and fails the audit, for no
         # canonical form has such a backslash in it.
         self._database.text_factory = _text
@@ -117,14 +117,13 @@ class SQLiteEventStore:
         if os.getpid() != self._process:
             raise _unavailable("this process was forked from the one that opened the store")
         try:
-            with self._lock, Transaction(self._database):
-                if request.claim is not None and not request.claimed:
-                    claim_within(self._database, request.claim, self._now)
-                return self._write(request, events)
+            return self._commits.run(lambda: self._write(request, events))
         except sqlite3.Error as error:
             raise _unavailable(f"SQLite: {error}") from error
 
     def _write(self, request: ReceivedRequest, events: Sequence[ReceivedEvent]) -> Stored:
+        if request.claim is not None and not request.claimed:
+            claim_within(self._database, request.claim, self._now)
         number = self._database.execute(_INSERT_REQUEST, StoredRequest.of(request)).lastrowid
         shared = (number, request.received_at, request.api_key_id)
         kind = (int(request.live), request.trust)
@@ -185,7 +184,7 @@ class SQLiteEventStore:
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
+        with self._commits.lock:
             self._database.close()
 
     def __len__(self) -> int:
@@ -198,7 +197,7 @@ class SQLiteEventStore:
         if os.getpid() != self._process:
             raise StoreError("this process was forked from the one that opened the store")
         try:
-            with self._lock:
+            with self._commits.lock:
                 yield
         except sqlite3.Error as error:
             raise StoreError(f"the event store cannot be read: {error}") from error

@@ -6,7 +6,6 @@ import asyncio
 import os
 import secrets
 import sqlite3
-import threading
 import time
 from collections.abc import Callable
 from math import floor
@@ -15,6 +14,7 @@ from typing import TypeVar
 from ..errors import Reason, StoreError, VerificationError
 from ..replay import FUTURE, Claim, Clock
 from .findings import NO_RECORD, clock_ran_ahead
+from .sqlite_commit import GroupCommit
 from .sqlite_file import Database, Transaction, open_database
 
 __all__ = ["SQLiteNonceStore", "claim_within", "create_tables", "failure_reason", "findings"]
@@ -60,8 +60,8 @@ class SQLiteNonceStore:
 
     def __init__(self, path: str | os.PathLike[str], born: float | None = None) -> None:
         self._process = os.getpid()
-        self._lock = threading.Lock()
         self._database = open_database(path)
+        self._commits = GroupCommit(self._database)
         try:
             create_tables(self._database, floor(time.time() if born is None else born))
         except sqlite3.Error as error:
@@ -73,8 +73,7 @@ class SQLiteNonceStore:
         if os.getpid() != self._process:
             raise VerificationError(Reason.REPLAY_STORE_UNAVAILABLE, _FORKED)
         try:
-            with self._lock, Transaction(self._database):
-                return claim_within(self._database, claim, clock)
+            return self._commits.run(lambda: claim_within(self._database, claim, clock))
         except sqlite3.Error as error:
             raise VerificationError(failure_reason(error), f"SQLite: {error}") from error
 
@@ -83,11 +82,12 @@ class SQLiteNonceStore:
         if os.getpid() != self._process:
             raise StoreError(f"{_FORKED}; the claim stands")
         try:
-            with self._lock, Transaction(self._database):
-                self._database.execute(
+            self._commits.run(
+                lambda: self._database.execute(
                     "DELETE FROM rp_nonce WHERE timestamp = ? AND api_key_id = ? AND nonce = ? AND token = ?",
                     (claim.timestamp, claim.api_key_id, claim.nonce, token),
                 )
+            )
         except sqlite3.Error as error:
             raise StoreError(f"the nonce could not be released: {error}") from error
 
@@ -140,7 +140,7 @@ class SQLiteNonceStore:
         if os.getpid() != self._process:
             raise StoreError(_FORKED)
         try:
-            with self._lock:
+            with self._commits.lock:
                 return ask()
         except sqlite3.Error as error:
             raise StoreError(f"{failed}: {error}") from error
