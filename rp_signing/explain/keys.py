@@ -70,14 +70,15 @@ class Key:
 
     Attributes:
         causes: the mistakes that lead to it.
+        raw: its bytes.
         fourth: the fourth line that goes with it, or None for the one that was sent.
     """
 
-    __slots__ = ("_context", "_key", "_make", "_source", "causes", "fourth")
+    __slots__ = ("_context", "_make", "_source", "causes", "fourth", "raw")
 
     def __init__(self, causes: tuple[Cause, ...], key: bytes, source: Source, make: Make | None = None) -> None:
         self.causes: tuple[Cause, ...] = causes
-        self._key = key
+        self.raw: bytes = key
         self._make = make
         self._context = HMAC(key, SHA256())
         self._source = source
@@ -85,9 +86,10 @@ class Key:
 
     def mac(self, message: bytes) -> bytes:
         """Give what this key and its way of making a MAC give of a message, 32 bytes."""
-        return self._hmac(message) if self._make is None else self._make(self._key, message)
+        return self.hmac(message) if self._make is None else self._make(self, message)
 
-    def _hmac(self, message: bytes) -> bytes:
+    def hmac(self, message: bytes) -> bytes:
+        """Give the HMAC-SHA256 of a message, however this key makes a MAC, 32 bytes."""
         context = self._context.copy()
         context.update(message)
         return context.finalize()
@@ -100,7 +102,7 @@ class Key:
     @property
     def key_id(self) -> str:
         """The id that its bytes have, 16 hex digits (SPEC KEY-2)."""
-        return self._hmac(b"rp1-key-id").hex()[:16]
+        return self.hmac(b"rp1-key-id").hex()[:16]
 
     def is_named(self, key_id: str) -> bool:
         """Tell whether a signer with this key could have sent this key id."""
@@ -108,19 +110,19 @@ class Key:
 
     def named(self, key_id: str) -> Key:
         """Give the same key with a fourth line of its own, for an event, whose signer writes it."""
-        key = Key(self.causes, self._key, self._source, self._make)
+        key = Key(self.causes, self.raw, self._source, self._make)
         key.fourth = key_id
         return key
 
     def because(self, why: Cause) -> Key:
         """Give the same key with one more mistake before the others."""
-        return Key((why, *self.causes), self._key, self._source, self._make)
+        return Key((why, *self.causes), self.raw, self._source, self._make)
 
     def __repr__(self) -> str:
         return f"<Key {self.key_id}>"
 
 
-Make = Callable[[bytes, bytes], bytes]
+Make = Callable[[Key, bytes], bytes]
 
 
 def active(entry: ApiKey) -> list[Source]:
@@ -236,30 +238,18 @@ def _hex(text: str) -> Iterator[bytes]:
             yield bytes.fromhex(part)
 
 
-def _exchanged(key: bytes, message: bytes) -> bytes:
+def _exchanged(key: Key, message: bytes) -> bytes:
     context = HMAC(message, SHA256())
-    context.update(key)
-    return context.finalize()
-
-
-def _hashed(key: bytes, message: bytes) -> bytes:
-    context = HMAC(key, SHA256())
-    context.update(sha256(message).digest())
-    return context.finalize()
-
-
-def _hashed_text(key: bytes, message: bytes) -> bytes:
-    context = HMAC(key, SHA256())
-    context.update(sha256(message).hexdigest().encode())
+    context.update(key.raw)
     return context.finalize()
 
 
 _MAKES: tuple[tuple[str, Make], ...] = (
     ("hmac_arguments_swapped", _exchanged),
-    ("hash_without_hmac", lambda key, message: sha256(key + message).digest()),
-    ("hash_without_hmac", lambda key, message: sha256(message + key).digest()),
-    ("hash_without_hmac", lambda key, message: sha256(key + b"\n" + message).digest()),
-    ("hash_without_hmac", lambda key, message: sha256(message + b"\n" + key).digest()),
-    ("signing_input_hashed", _hashed),
-    ("signing_input_hashed", _hashed_text),
+    ("hash_without_hmac", lambda key, message: sha256(key.raw + message).digest()),
+    ("hash_without_hmac", lambda key, message: sha256(message + key.raw).digest()),
+    ("hash_without_hmac", lambda key, message: sha256(key.raw + b"\n" + message).digest()),
+    ("hash_without_hmac", lambda key, message: sha256(message + b"\n" + key.raw).digest()),
+    ("signing_input_hashed", lambda key, message: key.hmac(sha256(message).digest())),
+    ("signing_input_hashed", lambda key, message: key.hmac(sha256(message).hexdigest().encode())),
 )

@@ -20,6 +20,9 @@ LINES = ("version", "purpose", "api key id", "key id", "timestamp", "nonce", "le
 
 _PURPOSE, _API_KEY_ID, _KEY_ID, _TIMESTAMP, _NONCE, _LENGTH, _DIGEST = range(1, 8)
 _THE_API_KEY = "(the api key itself)"
+# Stands for the three digits of milliseconds that nobody knows any more; no header and no line holds it.
+_UNKNOWN = "\0ms"
+_THOUSANDTHS = [f"{number:03}".encode() for number in range(1000)]
 
 
 class Draft(NamedTuple):
@@ -47,6 +50,26 @@ class Draft(NamedTuple):
         if self.whole is not None:
             return self.whole
         return (self.joint.join(self.lines) + self.end).encode("utf-8", "surrogatepass")
+
+    def messages(self) -> Iterator[bytes]:
+        """Give what may have been MACed: one message, or a thousand where the milliseconds are not known."""
+        if self.whole is not None:
+            yield self.whole
+            return
+        before, unknown, after = self.message().partition(_UNKNOWN.encode())
+        if not unknown:
+            yield before
+            return
+        for digits in _THOUSANDTHS:
+            yield before + digits + after
+
+    def settled(self, message: bytes) -> Draft:
+        """Give the same with the milliseconds that one of its messages has."""
+        place = -1 if self.whole is not None else self.message().find(_UNKNOWN.encode())
+        if place < 0:
+            return self
+        digits = message[place : place + 3].decode()
+        return self._replace(lines=tuple(line.replace(_UNKNOWN, digits) for line in self.lines))
 
     def line(self, index: int, text: str) -> Draft:
         """Give the same with another line."""
@@ -141,10 +164,7 @@ def _dash(draft: Draft, _: Cover) -> Iterator[tuple[Cause, Draft]]:
 def _milliseconds(draft: Draft, _: Cover) -> Iterator[tuple[Cause, Draft]]:
     sent = draft.lines[_TIMESTAMP]
     if len(sent) == 10 and sent.isdecimal():
-        why = cause("timestamp_milliseconds")
-        before, after = draft.lines[:_TIMESTAMP], draft.lines[_NONCE:]
-        for thousandths in range(1000):
-            yield why, draft._replace(lines=(*before, f"{sent}{thousandths:03}", *after))
+        yield cause("timestamp_milliseconds"), draft.line(_TIMESTAMP, sent + _UNKNOWN)
 
 
 def _rendered(draft: Draft, _: Cover) -> Iterator[tuple[Cause, Draft]]:

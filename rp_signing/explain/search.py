@@ -60,14 +60,18 @@ class Meter:
             return None
         return Cover(causes, len(data), sha256(data).hexdigest(), data if keep else None)
 
-    def fits(self, key: Key, message: bytes, signature: str) -> bool:
-        """Tell whether this key gives this signature of this message."""
-        if self.macs >= MAX_MACS:
-            self.stopped = True
-            return False
-        self.macs += 1
+    def fitting(self, key: Key, messages: Iterable[bytes], signature: str) -> bytes | None:
+        """Give the first message of which this key gives this signature; None where it is none."""
         # `matches` asks a secret for its MAC and for nothing else, and it is the one place where MACs are compared.
-        return matches(cast("Secret", key), message, signature)
+        secret = cast("Secret", key)
+        for message in messages:
+            if self.macs >= MAX_MACS:
+                self.stopped = True
+                break
+            self.macs += 1
+            if matches(secret, message, signature):
+                return message
+        return None
 
 
 class Found(NamedTuple):
@@ -94,6 +98,10 @@ _LEVELS = (
         *((0, 2, 0, MAX_HASHES), (0, 0, 2, MAX_HASHES)),
     ),
 )
+
+
+_Edited = tuple[tuple[Cause, ...], Draft, bool]
+"""Mistakes with the lines, the draft that they make, and whether the whole body is MACed in it."""
 
 
 class Search:
@@ -150,30 +158,34 @@ class Search:
 
     def _try(self, keys: list[Key], covers: Iterable[Cover], lines: int) -> Found | None:
         for cover in covers:
+            # Most keys go with the same ids, so that the drafts are made once for all of them.
+            drafts: dict[tuple[str | None, str | None], list[_Edited]] = {}
             for key in keys:
-                draft = self._draft.over(cover).signed_by(key.api_key_id, key.fourth)
+                ids = key.api_key_id, key.fourth
+                if ids not in drafts:
+                    drafts[ids] = list(self._edited(self._draft.over(cover).signed_by(*ids), cover, lines))
                 # Under another fourth line than its own, one key would MAC the same body again and again.
-                heavy = lines == 1 and key.fourth in (None, key.key_id)
-                for causes, edited in self._edited(draft, cover, lines, heavy):
-                    if self._meter.fits(key, edited.message(), self._signature):
-                        return Found((*key.causes, *cover.causes, *causes), edited, key.key_id)
+                own = key.fourth is None or key.fourth == key.key_id
+                for causes, edited, heavy in drafts[ids]:
+                    if heavy and not (own and self._meter.may_hash()):
+                        continue
+                    message = self._meter.fitting(key, edited.messages(), self._signature)
+                    if message is not None:
+                        return Found((*key.causes, *cover.causes, *causes), edited.settled(message), key.key_id)
         return None
 
-    def _edited(self, draft: Draft, cover: Cover, lines: int, heavy: bool) -> Iterator[tuple[tuple[Cause, ...], Draft]]:
+    def _edited(self, draft: Draft, cover: Cover, lines: int) -> Iterator[_Edited]:
+        """Give the drafts after so many mistakes with the lines."""
         if lines == 0:
-            yield (), draft
+            yield (), draft, False
         elif lines == 1:
             for form in self._forms:
-                if form.heavy and not heavy:
-                    continue
-                for why, edited in form.edit(draft, cover):
-                    if not form.heavy or self._meter.may_hash():
-                        yield (why,), edited
+                yield from (((why,), edited, form.heavy) for why, edited in form.edit(draft, cover))
         else:
-            # From the end, so that the one with a thousand drafts comes last.
+            # From the end, so that the one with a thousand messages comes last.
             for later, earlier in combinations([form for form in reversed(self._forms) if not form.heavy], 2):
                 for why, edited in earlier.edit(draft, cover):
-                    yield from (((why, more), again) for more, again in later.edit(edited, cover))
+                    yield from (((why, more), again, False) for more, again in later.edit(edited, cover))
 
     def _covers(self, mistakes: int) -> Iterator[Cover]:
         if mistakes == 0:
