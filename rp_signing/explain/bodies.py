@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from ..wire import SIGNATURE_MEMBER
@@ -15,6 +16,8 @@ __all__ = ["MAX_PAIRED", "Bodies", "Cover", "changes"]
 
 MAX_PAIRED = 65_536
 """Bytes of a body of which two mistakes are looked for; of one, whatever its size."""
+
+_HOLDERS = (dict, list)
 
 
 class Cover(NamedTuple):
@@ -34,43 +37,51 @@ class Cover(NamedTuple):
 
 
 class Bodies:
-    """What may have been signed instead of a body. Its repr shows nothing of it."""
+    """What may have been signed instead of a body. Its repr shows nothing of it.
+
+    Attributes:
+        body: the bytes that came.
+    """
 
     def __init__(self, body: bytes) -> None:
-        self._body = body
-        self._json = read(body)
+        self.body = body
+
+    @cached_property
+    def json(self) -> Json | None:
+        """What it says, read once; None where a receiver refuses it."""
+        return read(self.body)
 
     def singles(self) -> Iterator[Guess]:
         """Give what was signed after one mistake; of two where a second one shows in the text that came."""
-        yield from framed(self._body)
-        yield from rewritten(self._body, self._json)
+        yield from framed(self.body)
+        yield from rewritten(self.body, self.json)
 
     def pairs(self) -> Iterator[Guess]:
         """Give what was signed after two mistakes with the body, the likelier ones first."""
-        outer = list(framed(self._body))
-        rewrites = list(rewritten(self._body, self._json))
+        outer = list(framed(self.body))
+        rewrites = list(rewritten(self.body, self.json))
         for why, signed in rewrites:
             yield from ((why + more, again) for more, again in framed(signed, EDGES))
         yield from self._changed_and_written()
         for why, signed in outer:
             for more, again in framed(signed, EDGES):
-                if again != self._body and more[0].cause != why[0].cause:
+                if again != self.body and more[0].cause != why[0].cause:
                     yield why + more, again
         for why, signed in outer:
             # Inside an envelope that a parser looks through, the value is the same.
-            if self._json is None or why[0].cause not in AROUND:
+            if self.json is None or why[0].cause not in AROUND:
                 yield from ((why + more, again) for more, again in rewritten(signed, read(signed)))
         for why, signed in (*outer, *rewrites):
-            yield from ((why + more, again) for more, again in framed(signed, WHOLE) if again != self._body)
+            yield from ((why + more, again) for more, again in framed(signed, WHOLE) if again != self.body)
 
     def _changed_and_written(self) -> Iterator[Guess]:
-        if self._json is not None:
-            for name, value in changes(self._json.value):
-                for style, written in self._json.changed(value).writings:
+        if self.json is not None:
+            for name, other in changes(self.json):
+                for style, written in other.writings:
                     yield (cause(name), cause(f"signed_{style}", wanted="what was sent")), written
 
     def __repr__(self) -> str:
-        return f"<Bodies of {len(self._body)} bytes>"
+        return f"<Bodies of {len(self.body)} bytes>"
 
 
 def rewritten(body: bytes, it: Json | None) -> Iterator[Guess]:
@@ -80,7 +91,7 @@ def rewritten(body: bytes, it: Json | None) -> Iterator[Guess]:
             for found in _read_value(value):
                 why = cause("reserialized_python_repr")
                 yield (why,), found.canonical
-                yield from (((why, cause(name)), found.changed(more).canonical) for name, more in changes(value))
+                yield from (((why, cause(name)), other.canonical) for name, other in changes(found))
         return
     around = _around(it)
     if it.canonical != body:
@@ -88,8 +99,7 @@ def rewritten(body: bytes, it: Json | None) -> Iterator[Guess]:
     for style, written in it.writings:
         if written not in (body, it.canonical):
             yield (cause(f"signed_{style}", wanted="what was sent"), *around), written
-    for name, value in changes(it.value):
-        other = it.changed(value)
+    for name, other in changes(it):
         if it.canonical == body:
             yield (cause(name),), other.canonical
             continue
@@ -117,31 +127,41 @@ def _around(it: Json) -> tuple[Cause, ...]:
     return next(((cause(name),) for name, _ in what_is_around(it.text) if name != "body_crlf"), ())
 
 
-def changes(value: Any) -> Iterator[tuple[str, Any]]:
+def changes(it: Json) -> Iterator[tuple[str, Json]]:
     """Give the values that were signed, where something was left out or put in before or after signing."""
-    for name, change in (
-        ("signed_nulls_dropped", _without_nulls),
-        ("php_empty_array", lambda value: _with_empty(value, list, {})),
-        ("signed_php_empty_array", lambda value: _with_empty(value, dict, [])),
-        ("signed_before_event", _without_event_signatures),
+    for name, trace, change in (
+        ("signed_nulls_dropped", "null", _without_nulls),
+        ("php_empty_array", "[]", lambda value: _with_empty(value, list, {})),
+        ("signed_php_empty_array", "{}", lambda value: _with_empty(value, dict, [])),
+        ("signed_before_event", SIGNATURE_MEMBER, _without_event_signatures),
     ):
-        changed = change(value)
-        if changed != value:
-            yield name, changed
+        # Without that text in it nothing would change.
+        if trace in it.plain and type(it.value) in _HOLDERS:
+            changed = it.changed(change(it.value))
+            if changed.plain != it.plain:
+                yield name, changed
 
 
 def _without_nulls(value: Any) -> Any:
+    # Only what may hold one is gone into: a call for each number and text would take most of the time.
     if isinstance(value, dict):
-        return {name: _without_nulls(member) for name, member in value.items() if member is not None}
-    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
+        return {
+            name: _without_nulls(member) if type(member) in _HOLDERS else member
+            for name, member in value.items()
+            if member is not None
+        }
+    return [_without_nulls(item) if type(item) in _HOLDERS else item for item in value]
 
 
 def _with_empty(value: Any, kind: type, other: Any) -> Any:
-    if isinstance(value, kind) and not value:
+    if type(value) is kind and not value:
         return other
     if isinstance(value, dict):
-        return {name: _with_empty(member, kind, other) for name, member in value.items()}
-    return [_with_empty(item, kind, other) for item in value] if isinstance(value, list) else value
+        return {
+            name: _with_empty(member, kind, other) if type(member) in _HOLDERS else member
+            for name, member in value.items()
+        }
+    return [_with_empty(item, kind, other) if type(item) in _HOLDERS else item for item in value]
 
 
 def _without_event_signatures(value: Any) -> Any:

@@ -59,7 +59,7 @@ def _ends(body: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _line_ends(body: bytes) -> Iterator[tuple[str, bytes]]:
-    if b"\r\n" in body:
+    if b"\r" in body and b"\r\n" in body:
         yield "body_crlf", body.replace(b"\r\n", b"\n")
     elif b"\n" in body:
         yield "body_crlf_lost", body.replace(b"\n", b"\r\n")
@@ -152,6 +152,8 @@ def _packed(body: bytes) -> Iterator[tuple[str, bytes]]:
 
 def what_is_around(body: bytes) -> Iterator[tuple[str, bytes]]:
     """Give (mistake, JSON) where something came around a JSON text that its readers do not see."""
+    if b"\r" not in body and body == body.strip():
+        return
     for name, inside in (*_ends(body), *_line_ends(body)):
         if name in AROUND and inside != body:
             yield name, inside

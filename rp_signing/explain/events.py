@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -124,9 +123,9 @@ def event_singles(plain: dict[str, Any], signatures: list[str]) -> Iterator[Gues
         plain: the event without its signature.
         signatures: those that it would rightly have had, for one that was signed twice.
     """
-    it = _written(plain)
-    for why, value in _changed(plain, signatures):
-        yield (why,), canonicalize(value)
+    it = Json(plain)
+    for why, other in _changed(it, signatures):
+        yield (why,), other.canonical
     for style, written in it.writings:
         yield (cause(f"signed_{style}", wanted=_WANTED),), written
     yield from framed(it.canonical)
@@ -134,28 +133,25 @@ def event_singles(plain: dict[str, Any], signatures: list[str]) -> Iterator[Gues
 
 def event_pairs(plain: dict[str, Any], signatures: list[str]) -> Iterator[Guess]:
     """Give what was signed after two mistakes with the event."""
-    for why, value in _changed(plain, signatures):
-        for style, written in _written(value).writings:
+    it = Json(plain)
+    for why, other in _changed(it, signatures):
+        for style, written in other.writings:
             yield (why, cause(f"signed_{style}", wanted=_WANTED)), written
-    for first, value in _changed(plain, signatures):
-        for second, again in _changed(value, []):
+    for first, other in _changed(it, signatures):
+        for second, again in _changed(other, []):
             if second.cause not in (first.cause, "event_signature_signed"):
-                yield (first, second), canonicalize(again)
+                yield (first, second), again.canonical
     for causes, written in event_singles(plain, signatures):
         yield from ((causes + more, again) for more, again in framed(written))
 
 
-def _changed(plain: dict[str, Any], signatures: list[str]) -> Iterator[tuple[Cause, dict[str, Any]]]:
+def _changed(it: Json, signatures: list[str]) -> Iterator[tuple[Cause, Json]]:
     along = cause("event_signature_signed", member=SIGNATURE_MEMBER)
     for signature in (*signatures, *_PLACEHOLDERS):
-        yield along, {**plain, SIGNATURE_MEMBER: signature}
-    for name, value in changes(plain):
-        yield cause(name), value
-    for name in list(plain)[:_MAX_MEMBERS]:
+        yield along, it.changed({**it.value, SIGNATURE_MEMBER: signature})
+    for name, other in changes(it):
+        yield cause(name), other
+    for name in list(it.value)[:_MAX_MEMBERS]:
         if name != SIGNATURE_MEMBER:
             why = cause("event_member_added", member=name)
-            yield why, {other: member for other, member in plain.items() if other != name}
-
-
-def _written(plain: dict[str, Any]) -> Json:
-    return Json(plain, json.dumps(plain, ensure_ascii=False).encode())
+            yield why, it.changed({other: member for other, member in it.value.items() if other != name})

@@ -20,7 +20,6 @@ from .explanation import Explanation
 from .headers import Reading, pairs_of
 from .keys import Sent
 from .lines import Draft, forms
-from .rewritten import read
 from .search import Found, Meter, Search
 from .suspects import Suspects
 
@@ -87,6 +86,7 @@ class _Refused:
     def __init__(self, keyring: Keyring, reading: Reading, body: bytes, said: Explanation) -> None:
         self._reading = reading
         self._body = body
+        self._bodies = Bodies(body)
         self._said = said
         self._meter = Meter()
         self._received: Draft | None = None
@@ -118,20 +118,19 @@ class _Refused:
         if self._said.reason is Reason.SIGNATURE_MISSING and [slip.cause for slip in known] == ["header_missing"]:
             known = (Cause(self._said.reason.value, self._said.detail),)
         if not self._reading.zipped:
-            return known, self._search(self._body, len(known))
+            return known, self._search(self._bodies, len(known))
         plain = unzipped(self._body)
-        found = None if plain is None else self._search(plain, len(known) + 1)
+        found = None if plain is None else self._search(Bodies(plain), len(known) + 1)
         if found is not None:
             return (cause("body_gzip", signed=PLAIN_SIGNED), *known), found
-        found = self._search(self._body, 2)
+        found = self._search(self._bodies, 2)
         signed = "it was signed like that" if found else "what was signed is not known"
         return (cause("body_gzip", signed=signed), *known), found
 
-    def _search(self, body: bytes, known: int) -> Found | None:
+    def _search(self, bodies: Bodies, known: int) -> Found | None:
         reading = self._reading
         if reading.mac is None or reading.nonce is None:
             return None
-        bodies = Bodies(body)
         # What cannot be read any more may have been any of them.
         key_ids = [None, *self._suspects.key_ids()] if reading.key_id_lost else [reading.key_id]
         for timestamp, key_id in product(reading.timestamps, key_ids):
@@ -139,7 +138,7 @@ class _Refused:
             draft = _draft(line).stamped(timestamp, reading.nonce)
             search = Search(
                 draft,
-                body,
+                bodies.body,
                 reading.mac,
                 self._suspects.requests,
                 (bodies.singles, bodies.pairs),
@@ -162,13 +161,14 @@ class _Refused:
             return (Cause(str(self._said.reason), self._said.detail),)
         if not self._body:
             return (cause("body_empty"),)
-        return (cause("body_replaced"),) if _LOST_CHARACTER in self._body else ()
+        lost = not self._body.isascii() and _LOST_CHARACTER in self._body
+        return (cause("body_replaced"),) if lost else ()
 
     def _is_of_event(self) -> bool:
         """Tell whether the header repeats the signature that the body carries; both are as they came."""
-        it = read(self._body)
+        it, mac = self._bodies.json, self._reading.mac
         inside = it.value.get(wire.SIGNATURE_MEMBER) if it and isinstance(it.value, dict) else None
-        return bool(self._reading.mac) and inside == spell_mac(self._reading.mac or b"")
+        return mac is not None and inside == spell_mac(mac)
 
     def __repr__(self) -> str:
         return f"<Refused {self._said.reason}>"

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
+from gc import get_referents
 from typing import Any
 
 import orjson
@@ -19,7 +20,6 @@ from ..exact import write_number
 
 __all__ = ["Json", "read"]
 
-_COMPACT = (",", ":")
 # Go's json.Marshal, and Rails' to_json.
 _HTML = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 # System.Text.Json with its default encoder, on top of all that is not ASCII.
@@ -35,31 +35,49 @@ def read(text: bytes) -> Json | None:
 
 
 class Json:
-    """A JSON value, and how everybody writes it.
+    """A JSON value, and how everybody writes it: each writing is made once, when it is asked for.
+
+    Args:
+        value: as `parse` gives it.
+        text: the bytes that it was read from; None: from what `plain` is.
 
     Attributes:
-        value: as `parse` gives it, members in the order in which they came.
-        text: the bytes that it was read from.
+        value: members in the order in which they came.
     """
 
-    def __init__(self, value: Any, text: bytes) -> None:
+    def __init__(self, value: Any, text: bytes | None = None) -> None:
         self.value = value
-        self.text = text
+        self._text = text
+        self._written: dict[int, bytes | None] = {}
+        self._dumped: dict[tuple[bool, bool, bool], str] = {}
+
+    @cached_property
+    def text(self) -> bytes:
+        """The bytes that it was read from."""
+        return self.plain.encode() if self._text is None else self._text
 
     def changed(self, value: Any) -> Json:
-        """Give another value, as if it had been read in the order that it has."""
-        return Json(value, json.dumps(value, ensure_ascii=False).encode())
+        """Give another value, as if it had been read in the order that it has; no number in it is new."""
+        other = Json(value)
+        if self._usual:
+            other._usual = True
+        return other
 
     @cached_property
     def canonical(self) -> bytes:
         """The canonical form (SPEC §3)."""
-        return canonicalize(self.value)
+        # Of usual numbers and ASCII there is nothing that orjson writes otherwise.
+        return self._sorted.encode() if self._usual and self._sorted.isascii() else canonicalize(self.value)
 
-    @cached_property
-    def writings(self) -> list[tuple[str, bytes]]:
-        """Give (style, bytes) of every serialiser but the canonical one; some styles have several spellings."""
-        written = ((style, write(self)) for style, write in _WRITERS)
-        return [(style, text.encode()) for style, text in written if text is not None]
+    @property
+    def writings(self) -> Iterator[tuple[str, bytes]]:
+        """Give (style, bytes) of every serialiser but the canonical one, none twice; some styles have several."""
+        seen: list[bytes] = []
+        for index, (style, _) in enumerate(_WRITERS):
+            text = self._by(index)
+            if text is not None and text not in seen:
+                seen.append(text)
+                yield style, text
 
     @cached_property
     def style(self) -> str | None:
@@ -68,27 +86,62 @@ class Json:
 
     def in_style_of(self, other: Json) -> bytes | None:
         """Give the value in the very spelling of another text; None where that is nobody's."""
-        text = None if other._writer is None else _WRITERS[other._writer][1](self)
-        return None if text is None else text.encode()
+        return None if other._writer is None else self._by(other._writer)
 
     @cached_property
     def _writer(self) -> int | None:
         if self.text == self.canonical:
             return None
-        try:
-            text = self.text.decode()
-        except UnicodeDecodeError:
-            return None
-        return next((index for index, (_, write) in enumerate(_WRITERS) if write(self) == text), None)
+        return next((index for index in range(len(_WRITERS)) if self._by(index) == self.text), None)
 
-    def dumps(self, **options: Any) -> str:
+    def _by(self, writer: int) -> bytes | None:
+        if writer not in self._written:
+            text = _WRITERS[writer][1](self)
+            self._written[writer] = None if text is None else text.encode()
+        return self._written[writer]
+
+    @cached_property
+    def plain(self) -> str:
+        """Give it without white space in the order in which it was read, its numbers as orjson writes them."""
+        return orjson.dumps(self.value).decode()
+
+    @cached_property
+    def _sorted(self) -> str:
+        return orjson.dumps(self.value, option=orjson.OPT_SORT_KEYS).decode()
+
+    @cached_property
+    def _usual(self) -> bool:
+        """Tell whether everybody writes its numbers alike, which almost all numbers are."""
+        level = [self.value]
+        while level:
+            if float in set(map(type, level)) and not all(map(_is_usual, filter(_is_float, level))):
+                return False
+            level = get_referents(*level)
+        return True
+
+    def numbers(self, text: str, write: Callable[[float], str]) -> str:
+        """Spell those floats of a writing of it that differ in another way."""
+        return text if self._usual else _FLOAT.sub(lambda found: write(float(found[0])), text)
+
+    def dumps(self, *, compact: bool = False, ascii_only: bool = True, sort_keys: bool = False) -> str:
         """Give what Python's json reads and writes again."""
-        return json.dumps(self._python, **options)
+        # All but printable ASCII is escaped, DEL too.
+        ascii_only = ascii_only and not (self.plain.isascii() and "\x7f" not in self.plain)
+        sort_keys = sort_keys and self._sorted != self.plain
+        if self._usual and not ascii_only and (compact or not sort_keys):
+            return self._spaced if not compact else self._sorted if sort_keys else self.plain
+        options = compact, ascii_only, sort_keys
+        if options not in self._dumped:
+            between = (",", ":") if compact else (", ", ": ")
+            self._dumped[options] = json.dumps(
+                self._python, separators=between, ensure_ascii=ascii_only, sort_keys=sort_keys
+            )
+        return self._dumped[options]
 
     @cached_property
     def _python(self) -> Any:
         # Not `value`: Python reads 1e20 written out as an int, and gives all its digits back.
-        return json.loads(self.text)
+        return self.value if self._usual else json.loads(self.text)
 
     @cached_property
     def python_repr(self) -> str:
@@ -98,51 +151,67 @@ class Json:
     @cached_property
     def compact(self) -> str:
         """Give what JSON.stringify writes."""
-        return _numbers(json.dumps(self._ordered, ensure_ascii=False, separators=_COMPACT), write_number)
+        text = self.plain if self._ordered is self.value else orjson.dumps(self._ordered).decode()
+        return self.numbers(text, write_number)
 
     @cached_property
     def by_code_point(self) -> str:
         """Give the same with names sorted by code point."""
-        text = json.dumps(self.value, ensure_ascii=False, separators=_COMPACT, sort_keys=True)
-        return _numbers(text, write_number)
-
-    @cached_property
-    def compact_ascii(self) -> str:
-        """Give what Python writes with the shortest separators."""
-        return self.dumps(separators=_COMPACT)
+        return self.numbers(self._sorted, write_number)
 
     @cached_property
     def _ordered(self) -> Any:
         return _javascript_order(self.value) if _NUMBERED.search(self.text) else self.value
 
+    @cached_property
+    def _tabbed(self) -> str:
+        text = orjson.dumps(self.value, option=orjson.OPT_INDENT_2).decode()
+        if "  " in self.plain:
+            return _MARGIN.sub(lambda found: "\t" * (len(found[0]) // 2), text)
+        return text.replace("  ", "\t")
+
+    @cached_property
+    def _spaced(self) -> str:
+        # No string of a JSON text holds a tab or a line feed as it is.
+        return self._tabbed.encode().replace(b",\n", b", ").translate(None, b"\t\n").decode()
+
     def indented(self, by: str | None = None, *, ascii_only: bool = False, javascript: bool = False) -> str | None:
         """Give it indented, as the text is unless `by` says how; None where ASCII alone makes no difference."""
-        if by is None:
-            found = _INDENT.search(self.text)
-            by = found[1].decode() if found else "  "
-        value = self._ordered if javascript else self.value
-        text = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
-        if by != "  ":
-            text = _MARGIN.sub(lambda found: by * (len(found[0]) // 2), text)
+        if ascii_only and self.plain.isascii():
+            return None
+        if javascript and self._ordered is not self.value:
+            return self.changed(self._ordered).indented(by or self._margin)
+        text = self._tabbed.replace("\t", by or self._margin)
         if ascii_only:
-            if text.isascii():
-                return None
             text = _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
-        return _numbers(text, write_number)
+        return self.numbers(text, write_number)
+
+    @cached_property
+    def _margin(self) -> str:
+        """What the text is indented by, or two spaces."""
+        found = _INDENT.search(self.text)
+        return found[1].decode() if found else "  "
 
 
-def _go(text: str) -> str:
-    for character, escape in _HTML.items():
-        text = text.replace(character, escape)
+def _is_float(part: Any) -> bool:
+    return type(part) is float
+
+
+def _is_usual(number: float) -> bool:
+    return 1e-4 <= abs(number) < 1e16 and not number.is_integer()
+
+
+def _escaped(text: str, escapes: dict[str, str]) -> str:
+    for character, escape in escapes.items():
+        if character in text:  # a fraction of the time that it takes to replace nothing
+            text = text.replace(character, escape)
     return text
 
 
-def _dotnet(text: str) -> str:
-    text = _ESCAPE.sub(lambda found: _dotnet_escape(found[0]), _numbers(text, _dotnet_number))
-    for character, escape in _DOTNET.items():
-        text = text.replace(character, escape)
+def _dotnet(it: Json) -> str:
+    text = _ESCAPE.sub(lambda found: _dotnet_escape(found[0]), it.numbers(it.dumps(compact=True), _dotnet_number))
     # A plus sign, but for that of an exponent.
-    return re.sub(r"(?<!E)\+", r"\\u002B", text)
+    return re.sub(r"\+(?<!E\+)", r"\\u002B", _escaped(text, _DOTNET))
 
 
 def _dotnet_number(number: float) -> str:
@@ -154,8 +223,8 @@ def _dotnet_escape(escape: str) -> str:
     return "\\u0022" if escape == '\\"' else "\\u" + escape[2:].upper() if escape[1] == "u" else escape
 
 
-def _php(text: str) -> str:
-    return _numbers(text, _php_number).replace("/", "\\/")
+def _php(it: Json, text: str) -> str:
+    return it.numbers(text, _php_number).replace("/", "\\/")
 
 
 # Where two of them write the same, the first one is named.
@@ -164,21 +233,21 @@ _WRITERS: tuple[tuple[str, Callable[[Json], str | None]], ...] = (
     ("json_stringify", lambda it: it.compact),
     ("json_dumps", lambda it: it.dumps()),
     ("json_dumps", lambda it: it.dumps(sort_keys=True)),
-    ("json_dumps", lambda it: it.dumps(ensure_ascii=False)),
-    ("json_dumps", lambda it: it.dumps(ensure_ascii=False, sort_keys=True)),
-    ("json_dumps_compact", lambda it: it.compact_ascii),
-    ("json_dumps_compact", lambda it: it.dumps(separators=_COMPACT, sort_keys=True)),
-    ("json_dumps_compact", lambda it: it.dumps(separators=_COMPACT, ensure_ascii=False)),
+    ("json_dumps", lambda it: it.dumps(ascii_only=False)),
+    ("json_dumps", lambda it: it.dumps(ascii_only=False, sort_keys=True)),
+    ("json_dumps_compact", lambda it: it.dumps(compact=True)),
+    ("json_dumps_compact", lambda it: it.dumps(compact=True, sort_keys=True)),
+    ("json_dumps_compact", lambda it: it.dumps(compact=True, ascii_only=False)),
     ("indented", lambda it: it.indented()),
     ("indented", lambda it: it.indented(ascii_only=True)),
     ("indented", lambda it: it.indented("    ", ascii_only=True) or it.indented("    ")),
     ("indented", lambda it: it.indented(javascript=True)),
     ("indented", lambda it: it.indented("\t", javascript=True)),
-    ("php_json_encode", lambda it: _php(it.compact_ascii)),
-    ("php_json_encode", lambda it: _php(it.compact)),
-    ("go_json_marshal", lambda it: _go(it.by_code_point)),
-    ("go_json_marshal", lambda it: _go(it.compact)),
-    ("dotnet_json", lambda it: _dotnet(it.compact_ascii)),
+    ("php_json_encode", lambda it: _php(it, it.dumps(compact=True))),
+    ("php_json_encode", lambda it: _php(it, it.compact)),
+    ("go_json_marshal", lambda it: _escaped(it.by_code_point, _HTML)),
+    ("go_json_marshal", lambda it: _escaped(it.compact, _HTML)),
+    ("dotnet_json", _dotnet),
     ("python_repr", lambda it: it.python_repr),
 )
 
@@ -190,11 +259,6 @@ _ESCAPE = re.compile(r"\\(?:u[0-9a-f]{4}|.)")
 # makes a near-miss that nobody wrote.
 _FLOAT = re.compile(r"(?<![^:,\[ ])-?\d+(?:\.0|(?:\.\d+)?[eE][-+]?\d+)(?![^,}\]\n])")
 _NUMBERED = re.compile(rb'"(?:0|[1-9]\d*)"\s*:')
-
-
-def _numbers(text: str, write: Callable[[float], str]) -> str:
-    """Spell those floats of a JSON text that differ in another way."""
-    return _FLOAT.sub(lambda found: write(float(found[0])), text)
 
 
 def _php_number(number: float) -> str:

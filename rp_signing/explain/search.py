@@ -139,7 +139,6 @@ class Search:
         self._meter = meter
         self._draft = draft
         self._size = len(body)
-        self._seen = {(len(body), hash(body))}
         cover = meter.cover((), body)
         self._plain = [] if cover is None else [cover]
         self._near: list[Cover] = []
@@ -193,20 +192,29 @@ class Search:
         elif mistakes == 2 and self._size > MAX_PAIRED:
             self._meter.stopped = True
         elif self._plain:
-            # Those of one mistake come again at each level, and go on where an earlier one had to stop.
-            yield from list(self._near) if mistakes == 1 else ()
-            for causes, data in self._singles if mistakes == 1 else self._bodies():
-                # Not the bytes: hundreds of bodies would be kept.
-                mark = (len(data), hash(data))
-                if mark in self._seen:
-                    continue
-                self._seen.add(mark)
-                cover = self._meter.cover(causes, data, keep=mistakes == 1)
+            yield from self._of_one() if mistakes == 1 else self._of_two()
+
+    def _of_one(self) -> Iterator[Cover]:
+        # They come again at each level, and go on where an earlier one had to stop.
+        yield from list(self._near)
+        for causes, data in self._singles:
+            if any(data == known.data for known in (*self._plain, *self._near)):
+                continue
+            cover = self._meter.cover(causes, data)
+            if cover is None:
+                self._singles = chain([(causes, data)], self._singles)
+                return
+            self._near.append(cover)
+            yield cover
+
+    def _of_two(self) -> Iterator[Cover]:
+        # Not the bytes: hundreds of bodies would be kept.
+        seen = {(known.length, hash(known.data)) for known in (*self._plain, *self._near)}
+        for causes, data in self._bodies():
+            mark = (len(data), hash(data))
+            if mark not in seen:
+                seen.add(mark)
+                cover = self._meter.cover(causes, data, keep=False)
                 if cover is None:
-                    if mistakes == 1:
-                        self._singles = chain([(causes, data)], self._singles)
-                        self._seen.discard(mark)
                     return
-                if mistakes == 1:
-                    self._near.append(cover)
                 yield cover
