@@ -164,11 +164,14 @@ class Json:
         return _javascript_order(self.value) if _NUMBERED.search(self.text) else self.value
 
     @cached_property
+    def _indented(self) -> str:
+        return orjson.dumps(self.value, option=orjson.OPT_INDENT_2).decode()
+
+    @cached_property
     def _tabbed(self) -> str:
-        text = orjson.dumps(self.value, option=orjson.OPT_INDENT_2).decode()
         if "  " in self.plain:
-            return _MARGIN.sub(lambda found: "\t" * (len(found[0]) // 2), text)
-        return text.replace("  ", "\t")
+            return _MARGIN.sub(lambda found: "\t" * (len(found[0]) // 2), self._indented)
+        return self._indented.replace("  ", "\t")
 
     @cached_property
     def _spaced(self) -> str:
@@ -181,7 +184,8 @@ class Json:
             return None
         if javascript and self._ordered is not self.value:
             return self.changed(self._ordered).indented(by or self._margin)
-        text = self._tabbed.replace("\t", by or self._margin)
+        margin = by or self._margin
+        text = self._indented if margin == "  " else self._tabbed.replace("\t", margin)
         if ascii_only:
             text = _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
         return self.numbers(text, write_number)
@@ -198,7 +202,7 @@ def _is_float(part: Any) -> bool:
 
 
 def _is_usual(number: float) -> bool:
-    return 1e-4 <= abs(number) < 1e16 and not number.is_integer()
+    return abs(number) >= 1e-4 and not number.is_integer()
 
 
 def _escaped(text: str, escapes: dict[str, str]) -> str:
