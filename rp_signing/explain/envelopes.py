@@ -102,8 +102,9 @@ def _wide(body: bytes) -> Iterator[tuple[str, bytes]]:
                 yield "body_utf16", body.decode(charset).encode()
     elif _is_utf8(body):
         text = body.decode()
-        for signed in (text.encode("utf-16-le"), text.encode("utf-16-be"), b"\xff\xfe" + text.encode("utf-16-le")):
-            yield "signed_utf16", signed
+        yield "signed_utf16", (little := text.encode("utf-16-le"))
+        yield "signed_utf16", text.encode("utf-16-be")
+        yield "signed_utf16", b"\xff\xfe" + little
 
 
 def _normal(body: bytes) -> Iterator[tuple[str, bytes]]:

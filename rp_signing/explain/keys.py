@@ -9,6 +9,7 @@ import re
 from base64 import b64encode
 from binascii import a2b_base64
 from collections.abc import Callable, Iterator
+from copy import copy
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -74,22 +75,17 @@ class Key:
         fourth: the fourth line that goes with it, or None for the one that was sent.
     """
 
-    __slots__ = ("_context", "_make", "_source", "causes", "fourth", "raw")
+    __slots__ = ("_context", "_source", "causes", "fourth", "raw")
 
-    def __init__(self, causes: tuple[Cause, ...], key: bytes, source: Source, make: Make | None = None) -> None:
+    def __init__(self, causes: tuple[Cause, ...], key: bytes, source: Source) -> None:
         self.causes: tuple[Cause, ...] = causes
         self.raw: bytes = key
-        self._make = make
         self._context = HMAC(key, SHA256())
         self._source = source
         self.fourth: str | None = None
 
     def mac(self, message: bytes) -> bytes:
-        """Give what this key and its way of making a MAC give of a message, 32 bytes."""
-        return self.hmac(message) if self._make is None else self._make(self, message)
-
-    def hmac(self, message: bytes) -> bytes:
-        """Give the HMAC-SHA256 of a message, however this key makes a MAC, 32 bytes."""
+        """Give what this key and its way of making a MAC give of a message, 32 bytes: HMAC-SHA256."""
         context = self._context.copy()
         context.update(message)
         return context.finalize()
@@ -102,7 +98,7 @@ class Key:
     @property
     def key_id(self) -> str:
         """The id that its bytes have, 16 hex digits (SPEC KEY-2)."""
-        return self.hmac(b"rp1-key-id").hex()[:16]
+        return Key.mac(self, b"rp1-key-id").hex()[:16]
 
     def is_named(self, key_id: str) -> bool:
         """Tell whether a signer with this key could have sent this key id."""
@@ -110,19 +106,35 @@ class Key:
 
     def named(self, key_id: str) -> Key:
         """Give the same key with a fourth line of its own, for an event, whose signer writes it."""
-        key = Key(self.causes, self.raw, self._source, self._make)
+        key = copy(self)
         key.fourth = key_id
         return key
 
     def because(self, why: Cause) -> Key:
         """Give the same key with one more mistake before the others."""
-        return Key((why, *self.causes), self.raw, self._source, self._make)
+        key = copy(self)
+        key.causes = (why, *self.causes)
+        return key
 
     def __repr__(self) -> str:
         return f"<Key {self.key_id}>"
 
 
 Make = Callable[[Key, bytes], bytes]
+
+
+class _Misused(Key):
+    """A key with which the MAC was made in another way."""
+
+    __slots__ = ("_make",)
+
+    def __init__(self, causes: tuple[Cause, ...], key: bytes, source: Source, make: Make) -> None:
+        super().__init__(causes, key, source)
+        self._make = make
+
+    def mac(self, message: bytes) -> bytes:
+        """Give what this way gives of a message, 32 bytes."""
+        return self._make(self, message)
 
 
 def active(entry: ApiKey) -> list[Source]:
@@ -171,7 +183,7 @@ def spoiled(source: Source, api_key: str | None) -> Iterator[Key]:
     for why, key in named:
         yield Key((*source.causes, why), key, source)
     for name, make in _MAKES:
-        yield Key((*source.causes, cause(name)), raw, source, make)
+        yield _Misused((*source.causes, cause(name)), raw, source, make)
 
 
 def spoiled_twice(source: Source, api_key: str | None) -> Iterator[Key]:
@@ -187,7 +199,7 @@ def spoiled_twice(source: Source, api_key: str | None) -> Iterator[Key]:
                 if name != why.cause and again != raw:
                     yield Key((*causes, cause(name, **shown)), again, source)
         for name, make in _MAKES:
-            yield Key((*causes, cause(name)), key, source, make)
+            yield _Misused((*causes, cause(name)), key, source, make)
 
 
 def _spellings(text: str, raw: bytes) -> Iterator[tuple[str, bytes, dict[str, object]]]:
@@ -250,6 +262,6 @@ _MAKES: tuple[tuple[str, Make], ...] = (
     ("hash_without_hmac", lambda key, message: sha256(message + key.raw).digest()),
     ("hash_without_hmac", lambda key, message: sha256(key.raw + b"\n" + message).digest()),
     ("hash_without_hmac", lambda key, message: sha256(message + b"\n" + key.raw).digest()),
-    ("signing_input_hashed", lambda key, message: key.hmac(sha256(message).digest())),
-    ("signing_input_hashed", lambda key, message: key.hmac(sha256(message).hexdigest().encode())),
+    ("signing_input_hashed", lambda key, message: Key.mac(key, sha256(message).digest())),
+    ("signing_input_hashed", lambda key, message: Key.mac(key, sha256(message).hexdigest().encode())),
 )

@@ -49,6 +49,7 @@ class Json:
         self.value = value
         self._text = text
         self._written: dict[int, bytes | None] = {}
+        self._texts: list[tuple[str, bytes]] = []
         self._dumped: dict[tuple[bool, bool, bool], str] = {}
 
     @cached_property
@@ -67,16 +68,16 @@ class Json:
     def canonical(self) -> bytes:
         """The canonical form (SPEC §3)."""
         # Of usual numbers and ASCII there is nothing that orjson writes otherwise.
-        return self._sorted.encode() if self._usual and self._sorted.isascii() else canonicalize(self.value)
+        return self._encoded(self._sorted) if self._usual and self._sorted.isascii() else canonicalize(self.value)
 
     @property
     def writings(self) -> Iterator[tuple[str, bytes]]:
         """Give (style, bytes) of every serialiser but the canonical one, none twice; some styles have several."""
-        seen: list[bytes] = []
+        seen: set[int] = set()
         for index, (style, _) in enumerate(_WRITERS):
             text = self._by(index)
-            if text is not None and text not in seen:
-                seen.append(text)
+            if text is not None and id(text) not in seen:
+                seen.add(id(text))
                 yield style, text
 
     @cached_property
@@ -97,8 +98,16 @@ class Json:
     def _by(self, writer: int) -> bytes | None:
         if writer not in self._written:
             text = _WRITERS[writer][1](self)
-            self._written[writer] = None if text is None else text.encode()
+            self._written[writer] = None if text is None else self._encoded(text)
         return self._written[writer]
+
+    def _encoded(self, text: str) -> bytes:
+        # Many write the same, which is kept once.
+        for known, encoded in self._texts:
+            if known == text:
+                return encoded
+        self._texts.append((text, text.encode()))
+        return self._texts[-1][1]
 
     @cached_property
     def plain(self) -> str:
@@ -107,7 +116,8 @@ class Json:
 
     @cached_property
     def _sorted(self) -> str:
-        return orjson.dumps(self.value, option=orjson.OPT_SORT_KEYS).decode()
+        text = orjson.dumps(self.value, option=orjson.OPT_SORT_KEYS).decode()
+        return self.plain if text == self.plain else text
 
     @cached_property
     def _usual(self) -> bool:
@@ -127,7 +137,7 @@ class Json:
         """Give what Python's json reads and writes again."""
         # All but printable ASCII is escaped, DEL too.
         ascii_only = ascii_only and not (self.plain.isascii() and "\x7f" not in self.plain)
-        sort_keys = sort_keys and self._sorted != self.plain
+        sort_keys = sort_keys and self._sorted is not self.plain
         if self._usual and not ascii_only and (compact or not sort_keys):
             return self._spaced if not compact else self._sorted if sort_keys else self.plain
         options = compact, ascii_only, sort_keys
