@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from . import canonical_rows, gate_rows
+from . import canonical_rows, explain_rows, gate_rows
 from .measure import Call, Work
 
 _COSTS = [
     pytest.param(compared.work, work, id=f"{compared.work}: {compared.floor if name == 'floor' else name}")
-    for compared in chain(canonical_rows.comparisons(), gate_rows.comparisons())
+    for compared in chain(canonical_rows.comparisons(), gate_rows.comparisons(), explain_rows.comparisons())
     for name, work in compared.works.items()
 ]
 

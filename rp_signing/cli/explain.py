@@ -39,7 +39,8 @@ def explain(keys: Path, headers: BinaryIO | None, event: bool, now: float | None
     """Say why the body on standard input is refused under its headers.
 
     Tries what usually goes wrong, one mistake after another and then two at once, and says what would have matched. It
-    reads and writes nothing else, and accepts nothing: exit 0 only where `verify` would.
+    reads and writes nothing else, and accepts nothing: exit 0 only where `verify` would. It hashes the body 60 times at
+    the most for one mistake and 600 times in all, and says when it stopped looking.
     """
     if headers is None and not event:
         raise click.UsageError("give the request's --headers, or --event")
