@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+import json
 import logging
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
-from leaks import PACKAGE, Watch, check_error
+from leaks import EXPECTED, PACKAGE, Watch, check_error
 from parties import BODY, Clock, reason, signer, verifier
 from served import ask, serving
 from serving_process import Served
@@ -95,3 +97,36 @@ def test_it_finds_them_in_what_a_server_of_its_own_writes() -> None:
         with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True) as process:
             assert found(Served, process) == wanted
             process.wait(60)
+
+
+OTHER = "another-secret-of-the-keys-file-0001"
+
+
+def prints(text: str, folder: Path, *words: str, stream: str = "out", body: bytes = b"") -> bool:
+    """Tell whether the watch raises when the command prints this text."""
+    entry = {"api_key": API_KEY, "secrets": [SECRET, OTHER]}
+    (folder / "keys.json").write_text(json.dumps({"api_keys": [entry]}))
+    command = folder / "rp-signing"
+    command.write_text(f"#!{sys.executable}\nimport sys\nsys.std{stream}.write({text!r})\n")
+    command.chmod(0o700)
+    return found(subprocess.run, [command, *words], cwd=folder, input=body, capture_output=True)
+
+
+@pytest.mark.parametrize("planted", [MAC.hex(), SECRET, API_KEY, OTHER])
+@pytest.mark.parametrize("stream", ["out", "err"])
+def test_it_finds_them_in_what_a_command_prints(planted: str, stream: str, tmp_path: Path) -> None:
+    """On either stream of a command that ran to its end, keys of its keys file too; but of what is for that."""
+    assert prints(planted, tmp_path, "events", "audit", "--keys", "keys.json", stream=stream)
+    assert not prints("nothing", tmp_path, "events", "audit", "--keys", "keys.json", stream=stream)
+    assert not prints(planted, tmp_path, "sign", "--api-key", API_KEY, stream=stream)
+
+
+def test_it_finds_the_mac_that_a_command_expected(tmp_path: Path) -> None:
+    """The MAC that `verify` or `explain` computed in its own process is computed here again, and looked for."""
+    EXPECTED.spellings.clear()
+    wrong = HEADERS | {wire.SIGNATURE: "sha256=" + "0" * 64}
+    (tmp_path / "headers").write_text("".join(f"{name}: {value}\n" for name, value in wrong.items()))
+    words = ("verify", "--keys", "keys.json", "--headers", "headers", "--now", HEADERS[wire.TIMESTAMP])
+    assert prints(MAC.hex(), tmp_path, *words, body=BODY)
+    EXPECTED.spellings.clear()
+    assert not prints(MAC.hex(), tmp_path, *words[:3], body=BODY)
