@@ -108,6 +108,14 @@ def test_both_signing_inputs_stand_side_by_side(columns: int, explaining: Explai
     assert "cause    body_newline_added" in done.stdout
 
 
+def test_of_two_mistakes_it_is_said_that_both_were_made(explaining: Explaining) -> None:
+    """Two causes are no choice between two: it says that each has to be mended, and of one alone it does not."""
+    done = explaining.request("reserialized_json_dumps", "secret_newline")
+    assert "2 mistakes at once; each has to be mended." in done.stdout
+    assert done.stdout.count("cause    ") == 2
+    assert "at once" not in explaining.request("secret_newline").stdout
+
+
 def test_where_nothing_matches_it_is_said(explaining: Explaining) -> None:
     """No cause is made up; the active key ids are named, to be compared, and that the search was stopped."""
     sender = Sender(RICH)
@@ -122,6 +130,7 @@ def test_where_nothing_matches_it_is_said(explaining: Explaining) -> None:
         f"Nothing matched of all that is known by name. Active secrets of this api key: {', '.join(entry.secrets)}"
         in said
     )
+    assert "a secret that is not in the keys file" in said
     assert "Stopped looking after" in said
     assert json.loads(explaining.run("--headers", "headers", "--json", body=body).stdout)["causes"] == []
 

@@ -22,6 +22,10 @@ from .bytes import existing_file, header_lines
 _LABEL = max(map(len, LINES)) + 2
 _MARK = "≠ "
 _LEFT_OUT = "(left out)"
+_UNMATCHED = (
+    "Most often it was signed with a secret that is not in the keys file. Else compare the lines below with those that "
+    "the signer made."
+)
 
 
 @click.command()
@@ -94,6 +98,8 @@ def _print(explanation: Explanation, keyring: Keyring, width: int) -> None:
         return
     refused = f"{click.style('refused', fg='red', bold=True)}  "
     click.echo(refused + _wrapped(f"{explanation.reason}: {explanation.detail}", width, 9))
+    if len(explanation.causes) > 1:
+        click.echo(f"\n{len(explanation.causes)} mistakes at once; each has to be mended.")
     for cause in explanation.causes:
         click.echo(f"\n{click.style('cause', fg='yellow', bold=True)}    {click.style(cause.cause, bold=True)}")
         click.echo(" " * 9 + _wrapped(cause.detail, width, 9))
@@ -101,7 +107,7 @@ def _print(explanation: Explanation, keyring: Keyring, width: int) -> None:
         said = "Nothing matched of all that is known by name."
         entry = keyring.find_id(explanation.received[2]) if explanation.received else None
         if entry is not None:
-            said += f" Active secrets of this api key: {', '.join(entry.secrets) or 'none'}."
+            said += f" Active secrets of this api key: {', '.join(entry.secrets) or 'none'}. {_UNMATCHED}"
         click.echo("\n" + _wrapped(said, width, 0))
     if explanation.stopped:
         click.echo(
