@@ -115,10 +115,11 @@ def prints(text: str, folder: Path, *words: str, stream: str = "out", body: byte
 @pytest.mark.parametrize("planted", [MAC.hex(), SECRET, API_KEY, OTHER])
 @pytest.mark.parametrize("stream", ["out", "err"])
 def test_it_finds_them_in_what_a_command_prints(planted: str, stream: str, tmp_path: Path) -> None:
-    """On either stream of a command that ran to its end, keys of its keys file too; but of what is for that."""
+    """On either stream of a command that ran to its end, keys of its keys file too; not what it is there for."""
     assert prints(planted, tmp_path, "events", "audit", "--keys", "keys.json", stream=stream)
     assert not prints("nothing", tmp_path, "events", "audit", "--keys", "keys.json", stream=stream)
-    assert not prints(planted, tmp_path, "sign", "--api-key", API_KEY, stream=stream)
+    assert prints(planted, tmp_path, "sign", "--api-key", API_KEY, stream=stream) == (planted == SECRET)
+    assert prints(planted, tmp_path, "keys", "add", "--keys", "keys.json", stream=stream) == (planted != OTHER)
 
 
 def test_it_finds_the_mac_that_a_command_expected(tmp_path: Path) -> None:
