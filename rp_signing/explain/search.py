@@ -164,7 +164,7 @@ class Search:
                 if ids not in drafts:
                     drafts[ids] = list(self._edited(self._draft.over(cover).signed_by(*ids), cover, lines))
                 # Under another fourth line than its own, one key would MAC the same body again and again.
-                own = key.fourth is None or key.fourth == key.key_id
+                own = lines == 1 and key.fourth in (None, key.key_id)
                 for causes, edited, heavy in drafts[ids]:
                     if heavy and not (own and self._meter.may_hash()):
                         continue
