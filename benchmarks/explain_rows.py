@@ -21,9 +21,8 @@ def comparisons() -> Iterator[Comparison]:
     """Give what is compared; no goal, since a near-miss has to be written before it is hashed."""
     for events in (100, 1000):
         body = sender.new_batch(events)
-        size = f"{len(body) // 1000:,} kB"
-        yield _beside(60, f"explain, the last single mistake, {size}", body, _signed_too_early(body))
-        yield _beside(600, f"explain, nothing found in pairs, {size}", body, _signed_by_a_stranger(body))
+        yield _beside(60, f"explain, the last single mistake, {events:,} events", body, _signed_too_early(body))
+        yield _beside(600, f"explain, nothing found in pairs, {events:,} events", body, _signed_by_a_stranger(body))
 
 
 def rows() -> Iterator[Row]:
