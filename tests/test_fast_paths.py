@@ -38,13 +38,13 @@ SLOW = [[-0.0], 1.0, 1e16, 1e20, 9.9e-6, 1e-7, float("1e300"), [".0,", 1.0], ["\
 
 
 @pytest.mark.usefixtures("no_slow_path")
-@pytest.mark.parametrize("value", FAST, ids=lambda value: repr(value)[:40])
+@pytest.mark.parametrize("value", FAST)
 def test_a_usual_value_is_written_by_the_engine(value: Any) -> None:
     """Whole and decimal floats, names of both kinds, wide and nested ones: the exact path is not asked."""
     canonicalize(value)
 
 
-@pytest.mark.parametrize("value", SLOW, ids=lambda value: repr(value)[:40])
+@pytest.mark.parametrize("value", SLOW)
 def test_what_the_engine_writes_otherwise_is_left_to_the_exact_path(value: Any, monkeypatch: Any) -> None:
     """Exponents, minus zero, and what could be either: these are the ones that need it."""
     monkeypatch.setattr(canonical, "write_exactly", slow)

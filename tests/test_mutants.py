@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -107,3 +108,32 @@ def test_a_broken_gate_is_found(name: str, tmp_path: Path) -> None:
     # 1: tests ran, and some failed. Anything else is no proof.
     assert run.returncode == 1, run.stdout[-2000:] + run.stderr
     assert "failed" in run.stdout
+
+
+COLLECT = """
+import pytest, sys
+
+class Seen:
+    def pytest_collection_finish(self, session):
+        ids.append([item.nodeid for item in session.items])
+
+ids = []
+for _ in range(2):
+    assert pytest.main(sys.argv[1:], plugins=[Seen()]) == 0
+missed = set(ids[0]) ^ set(ids[1])
+assert ids[0] and not missed, sorted(missed)[:10]
+"""
+
+
+def test_the_whole_run_asks_for_tests_that_there_are() -> None:
+    """Collected again in one process, as mutmut does, each test has its id still; pytest escapes `ids=` each time."""
+    files = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mutmut"]
+    chosen = files["pytest_add_cli_args_test_selection"]
+    run = subprocess.run(
+        [sys.executable, "-c", COLLECT, "--collect-only", "-qqq", "-p", "no:cacheprovider", *chosen],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr

@@ -235,7 +235,10 @@ SENTENCES: list[tuple[Callable[[], Any], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("call", "sentence"), SENTENCES, ids=[sentence[:50] for _, sentence in SENTENCES])
+NAMES = [sentence[:50].encode("ascii", "replace").decode() for _, sentence in SENTENCES]
+
+
+@pytest.mark.parametrize(("call", "sentence"), SENTENCES, ids=NAMES)
 def test_a_refusal_says_what_happened_and_what_to_do(call: Callable[[], Any], sentence: str) -> None:
     """Word for word; a sentence that is changed is changed here as well, and read once more."""
     with pytest.raises((SigningError, TypeError, ValueError)) as caught:
