@@ -60,11 +60,16 @@ class PostgresServer:
             os.chown(self._folder, *_OWNER)
         self._data = self._folder / "data"
         self._process: subprocess.Popen[bytes] | None = None
-        if copy_of is None:
-            _run("initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-        else:
-            self._copy(copy_of, through or copy_of.port)
-        self.start()
+        try:
+            if copy_of is None:
+                options = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+                _run("initdb", "-D", self._data, *options)
+            else:
+                self._copy(copy_of, through or copy_of.port)
+            self.start()
+        except BaseException:
+            self.close()
+            raise
 
     def _copy(self, primary: PostgresServer, port: int) -> None:
         source = f"host=127.0.0.1 port={port} user=postgres application_name={self.name}"
@@ -159,7 +164,7 @@ class PostgresServer:
             self.resume()
             self._process.send_signal(signal.SIGQUIT)
             self._wait()
-        shutil.rmtree(self._folder)
+        shutil.rmtree(self._folder, ignore_errors=True)  # what an interrupted initdb has begun may still write there
 
     def __enter__(self) -> PostgresServer:
         return self

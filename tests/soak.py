@@ -10,14 +10,16 @@ import hashlib
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import time
 from datetime import UTC, datetime
 from importlib import import_module
 from importlib.metadata import version
+from multiprocessing import active_children
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 from rich.console import Console
@@ -135,6 +137,13 @@ def show(kept: dict[str, Kept], console: Console) -> bool:
     return all(row["held"] is not False for part in kept.values() for row in part["rows"])
 
 
+def interrupt(*_: object) -> NoReturn:
+    """Do at SIGTERM what Ctrl-C does in a terminal, where the processes of a pool are told, too."""
+    for process in active_children():
+        process.terminate()
+    raise KeyboardInterrupt
+
+
 @click.command()
 @click.argument("names", nargs=-1, metavar="[PART]...")
 @click.option(
@@ -175,4 +184,5 @@ def main(names: tuple[str, ...], tries: int | None, listed: bool) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, interrupt)
     main()

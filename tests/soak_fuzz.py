@@ -40,6 +40,7 @@ def _fuzz(target: str, seconds: int, folder: Path) -> Row:
         _, told = process.communicate()
     finally:
         stop.cancel()
+        process.kill()
     findings = [file.read_bytes() for file in sorted(found.iterdir())]
     with (CORPUS / f"{target}.hex").open("a", encoding="ascii") as kept:
         kept.writelines(f"{finding.hex()}\n" for finding in findings)
