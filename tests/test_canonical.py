@@ -47,6 +47,7 @@ FORMS = [
     ("largest integers", [2**53 - 1, 1 - 2**53], b"[9007199254740991,-9007199254740991]"),
     ("whole floats", {"a": 1.0, "b": [10.0, -5.0]}, b'{"a":1,"b":[10,-5]}'),
     ("whole floats beside their like in text", [1.0, "1.0,", "-0.0]", '\\".0}'], rb'[1,"1.0,","-0.0]","\\\".0}"]'),
+    ("an exponent beside the like of a whole float", [1e16, ".0,"], b'[10000000000000000,".0,"]'),
     ("zeros", [0.0, -0.0, 0, {"a": -0.0}], b'[0,0,0,{"a":0}]'),
     ("null beside 0x7f", [None, "\x7f", 127], b'[null,"\x7f",127]'),
 ]  # fmt: skip

@@ -165,6 +165,7 @@ def test_check_is_pure() -> None:
     assert gate.check(headers, b"no json", NOW + 300.9) == gate.check(headers, b"no json", now=NOW - 60)
     assert reason(gate.check, headers, b"no json", NOW + 301) == Reason.TIMESTAMP_EXPIRED
     assert reason(gate.check, headers, b"no json") == Reason.TIMESTAMP_FUTURE
+    assert gate.admit(headers, b"no json", NOW) == gate.check(headers, b"no json", NOW)
     assert len(store) == 0
 
 
