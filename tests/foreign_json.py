@@ -1,17 +1,39 @@
-"""How other languages write JSON, as their documentation says; for tests on a machine that has none of them.
+"""How others write JSON: Python's `json` by its options, and other languages, as their documentation says.
 
-Each gives the bytes that the language's own function writes of the value, in the order that its maps have.
+Each gives the bytes that the function writes of the value, in the order that its maps have. No other language is run.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 
 def _floats(text: str, small: str) -> str:
     return text.replace("1e-07", small)
+
+
+def plain(value: Any) -> bytes:
+    """Python's json.dumps: a space after each comma and colon, and all that is not ASCII escaped."""
+    return json.dumps(value).encode()
+
+
+def compact(value: Any) -> bytes:
+    """The same without spaces."""
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def code_point_order(value: Any) -> bytes:
+    """The canonical form, but for names in the order of code points."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
+    return _floats(text, "1e-7").encode()
+
+
+def indented(value: Any) -> bytes:
+    """On lines of their own, two spaces a level."""
+    return _floats(json.dumps(value, indent=2, ensure_ascii=False), "1e-7").encode()
 
 
 def php(value: Any) -> bytes:
@@ -34,3 +56,16 @@ def dotnet(value: Any) -> bytes:
     for character in "<>&'+`":
         text = text.replace(character, f"\\u{ord(character):04X}")
     return text.encode()
+
+
+SERIALIZERS: dict[str, Callable[[Any], bytes]] = {
+    "code_point_order": code_point_order,
+    "json_dumps": plain,
+    "json_dumps_compact": compact,
+    "indented": indented,
+    "php_json_encode": php,
+    "go_json_marshal": go,
+    "dotnet_json": dotnet,
+    "python_repr": lambda value: str(value).encode(),
+}
+"""By the name that `explain` has for what it makes of a body."""

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote_plus, urlencode
 
-import foreign_json
+from foreign_json import SERIALIZERS, indented
 from mistaken_sender import (
     API_KEY,
     LATIN,
@@ -106,22 +106,6 @@ def _without_nulls(value: Any) -> Any:
     return {k: _without_nulls(v) for k, v in value.items() if v is not None} if isinstance(value, dict) else value
 
 
-def _text_of(value: Any) -> bytes:
-    return json.dumps(value).encode()
-
-
-def _compact(value: Any, **options: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":"), **options).encode()
-
-
-def _code_point(value: Any) -> bytes:
-    return _compact(value, ensure_ascii=False, sort_keys=True).replace(b"1e-07", b"1e-7")
-
-
-def _indented(value: Any) -> bytes:
-    return json.dumps(value, indent=2, ensure_ascii=False).replace("1e-07", "1e-7").encode()
-
-
 def _empty_array(text: bytes) -> bytes:
     return text.replace(b"{}", b"[]")
 
@@ -206,14 +190,14 @@ BODY_MISTAKES = {
     "body_newline_lost": _sign(lambda body: body + b"\n"),
     "body_crlf": Mistake(
         lambda sender: [
-            sender.signed.append(lambda body: _indented(json.loads(body))),
-            sender.transit.append(lambda body: _indented(json.loads(body)).replace(b"\n", b"\r\n")),
+            sender.signed.append(lambda body: indented(json.loads(body))),
+            sender.transit.append(lambda body: indented(json.loads(body)).replace(b"\n", b"\r\n")),
         ]
     ),
     "body_crlf_lost": Mistake(
         lambda sender: [
-            sender.signed.append(lambda body: _indented(json.loads(body)).replace(b"\n", b"\r\n")),
-            sender.transit.append(lambda body: _indented(json.loads(body))),
+            sender.signed.append(lambda body: indented(json.loads(body)).replace(b"\n", b"\r\n")),
+            sender.transit.append(lambda body: indented(json.loads(body))),
         ]
     ),
     "body_bom_added": _alter(lambda body: b"\xef\xbb\xbf" + body),
@@ -249,17 +233,6 @@ BODY_MISTAKES = {
     "php_empty_array": _alter(_empty_array),
     "signed_php_empty_array": _sign(_empty_array),
     "signed_before_event": _sign(lambda body: canonical(RICH), SIGNED_EVENT),
-}
-
-SERIALIZERS: dict[str, Callable[[Any], bytes]] = {
-    "code_point_order": _code_point,
-    "json_dumps": _text_of,
-    "json_dumps_compact": _compact,
-    "indented": _indented,
-    "php_json_encode": foreign_json.php,
-    "go_json_marshal": foreign_json.go,
-    "dotnet_json": foreign_json.dotnet,
-    "python_repr": lambda value: str(value).encode(),
 }
 for _name, _write in SERIALIZERS.items():
     BODY_MISTAKES[f"reserialized_{_name}"] = _sent_as(_write)
