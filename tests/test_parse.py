@@ -29,6 +29,7 @@ def same(one: Any, other: Any) -> bool:
         (b'"\\u00e9\\ud83d\\ude00\\/\\b"', "é\U0001f600/\b"),
         (b"[1.0,-0.0,1E2,1e-400,-0]", [1.0, -0.0, 100.0, 0.0, 0]),
         (b"[9007199254740991,-9007199254740991]", [2**53 - 1, 1 - 2**53]),
+        (b"[9007199254740991, -9007199254740991]", [2**53 - 1, 1 - 2**53]),
         (b"9007199254740991.5", 9007199254740992.0),
         (b"9007199254740992", 9007199254740992.0),
         (b"[100000000000000000000,-999999999999999900000]", [1e20, -999999999999999900000.0]),
@@ -133,12 +134,14 @@ def test_deep_nesting_is_refused(opening: bytes, closing: bytes, depth: int) -> 
     """More than 64 levels are payload_depth, whatever the length, and no stack is exhausted."""
     assert refused(opening * depth + b"0" + closing * depth, 10**7).reason == Reason.PAYLOAD_DEPTH
     assert refused(opening * depth, 10**7).reason in (Reason.PAYLOAD_DEPTH, Reason.PAYLOAD_NOT_JSON)
+    assert refused(b"[" + b"[]," * 2 * depth + opening * depth, 10**7).reason == Reason.PAYLOAD_DEPTH
 
 
 def test_depth_64_is_taken() -> None:
     """64 levels are read, compact or spaced, and brackets in strings are no levels."""
     for space in (b"", b" "):
         assert canonicalize(parse(b"[" * 64 + space + b"]" * 64)) == b"[" * 64 + b"]" * 64
+        assert len(parse(b"[[]," + b"[" * 63 + space + b"]" * 64)) == 2
     brackets = '"' + "[" * 999 + '\\"{"'
     assert parse(f"[{brackets}, {brackets}]") == ["[" * 999 + '"{'] * 2
     assert len(parse(b"[" + b"[], " * 999 + b"[]]")) == 1000
