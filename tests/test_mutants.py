@@ -110,6 +110,8 @@ def test_a_broken_gate_is_found(name: str, tmp_path: Path) -> None:
     assert "failed" in run.stdout
 
 
+# mutmut names the tests that a mutant is tried with. One that pytest does not find is a usage error, and that counts as
+# a mutant found.
 COLLECT = """
 import pytest, sys
 
@@ -127,8 +129,8 @@ assert ids[0] and not missed, sorted(missed)[:10]
 
 def test_the_whole_run_asks_for_tests_that_there_are() -> None:
     """Collected again in one process, as mutmut does, each test has its id still; pytest escapes `ids=` each time."""
-    files = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mutmut"]
-    chosen = files["pytest_add_cli_args_test_selection"]
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mutmut"]
+    chosen = settings["pytest_add_cli_args_test_selection"]
     run = subprocess.run(
         [sys.executable, "-c", COLLECT, "--collect-only", "-qqq", "-p", "no:cacheprovider", *chosen],
         cwd=ROOT,
