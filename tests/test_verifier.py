@@ -234,7 +234,9 @@ def test_a_body_that_is_no_bytes_is_a_mistake_of_the_caller(body: Any) -> None:
 @pytest.mark.parametrize("shape", [bytearray, memoryview])
 def test_a_body_comes_as_any_bytes(shape: Any) -> None:
     """A bytearray or memoryview of the body is its bytes."""
-    assert verifier(Clock()).verify(sign(), shape(BODY)).payload["userId"] == "user-123"
+    gate = verifier(Clock())
+    assert gate.verify(sign(), shape(BODY)).payload["userId"] == "user-123"
+    assert gate.check(sign(), shape(BODY)).length == gate.admit(sign(), shape(BODY)).length == len(BODY)
 
 
 def test_a_buffer_that_changes_is_read_once() -> None:
