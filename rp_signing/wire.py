@@ -140,7 +140,7 @@ def read_headers(headers: Headers) -> SignedFields | UnsignedFields:
 
 _FIVE = itemgetter(*(name.lower().encode() for name in _OWN))
 _CONTENT_TYPE_NAME, _CONTENT_ENCODING_NAME = CONTENT_TYPE.lower().encode(), CONTENT_ENCODING.lower().encode()
-_JSON = MEDIA_TYPE.encode()
+_JSON, _IDENTITY = MEDIA_TYPE.encode(), b"identity"
 
 
 def glance(headers: Headers) -> Five | None:
@@ -158,7 +158,9 @@ def glance(headers: Headers) -> Five | None:
         found = dict(headers)
         if len(found) != len(headers) or not b"".join(found).islower():
             return None
-        if found.get(_CONTENT_TYPE_NAME, _JSON) != _JSON or _CONTENT_ENCODING_NAME in found:
+        if found.get(_CONTENT_TYPE_NAME, _JSON) != _JSON:
+            return None
+        if found.get(_CONTENT_ENCODING_NAME, _IDENTITY) != _IDENTITY:
             return None
         api_key, key_id, timestamp, nonce, signature = _FIVE(found)
         # The rules of both once more, in a third of the time of a regular expression.

@@ -49,7 +49,6 @@ def test_the_five_values_come_in_the_order_of_the_spec() -> None:
         (b"x-rp-nonce", GOOD[b"x-rp-nonce"]),
         (b"Accept", b"*/*"),
         (b"content-encoding", b"gzip"),
-        (b"content-encoding", b"identity"),
         (b"content-type", b"text/plain"),
         (b"content-type", b"application/json; charset=utf-8"),
     ],
