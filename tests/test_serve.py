@@ -49,6 +49,15 @@ def workers_of(served: Served) -> set[int]:
     return {int(number) for number in text.split()}
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_taken_port_is_refused(folder: Path, workers: str) -> None:
+    """Where something listens already, `serve` does not start, and says how to choose another place."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        told = refused_to_start(folder, "--data", "data", "--workers", workers, "--port", taken.rpartition(":")[2])
+    assert f"{taken}: Address already in use; choose by --host and --port" in told
+
+
 def test_workers_share_one_memory_of_nonces(folder: Path) -> None:
     """R8: a request that comes 40 times at once, to four workers, is stored by one of them."""
     with serving_process(folder, "--data", "data", "--workers", "4") as served, ThreadPoolExecutor(8) as threads:

@@ -91,22 +91,25 @@ def serve(
     except (ValueError, OSError) as error:
         raise click.UsageError(str(error)) from None
     _warn_of_unsigned(keyring)
-    if workers == 1:
-        run = _showing(console, host, port) if dev else lambda app: Server(app, host, port).run()
-        _work(keys, keyring, Stores(place), run)
-        return
-    if not hasattr(os, "fork"):
+    if workers > 1 and not hasattr(os, "fork"):
         raise click.UsageError("--workers needs an operating system that can fork")
-    Stores(place).close()  # what is wrong with them is said once, here
+    stores = Stores(place)  # what is wrong with them is said once, here
     try:
         listener = listen(host, port)
     except OSError as error:
-        raise click.UsageError(f"{host}:{port}: {error.strerror}") from None
+        stores.close()
+        why = str(error.strerror).partition(" (")[0]  # Python says the address once more
+        raise click.UsageError(f"{host}:{port}: {why}; choose by --host and --port") from None
+    if workers == 1:
+        run = _showing(console, listener) if dev else lambda app: Server(app).run(sockets=[listener])
+        _work(keys, keyring, stores, run)
+        return
+    stores.close()
 
     def work() -> None:
         # One that replaces another while the database is away must not die before it is back.
-        stores = Stores(place, patient=True)
-        _work(keys, load_keyring(keys), stores, lambda app: Server(app).run(sockets=[listener]))
+        own = Stores(place, patient=True)
+        _work(keys, load_keyring(keys), own, lambda app: Server(app).run(sockets=[listener]))
 
     sys.exit(Workers(workers, work).run())
 
@@ -118,10 +121,10 @@ def _judge_dev(host: str, workers: int) -> None:
         raise click.UsageError("--dev has one process: leave --workers out")
 
 
-def _showing(console: Console, host: str, port: int) -> Callable[[Ingest], object]:
+def _showing(console: Console, listener: socket.socket) -> Callable[[Ingest], object]:
     def run(app: Ingest) -> None:
-        server = Server(Shown(app, console), host, port, lambda: say_where(console, server.url))
-        server.run()
+        server = Server(Shown(app, console), on_start=lambda: say_where(console, server.url))
+        server.run(sockets=[listener])
 
     return run
 
@@ -166,24 +169,14 @@ class Server(uvicorn.Server):
 
     Args:
         app: the endpoint.
-        host: the address.
-        port: 0 takes a free one.
-        on_start: is called once it listens.
+        on_start: is called once it listens: on the sockets that `run` is given, or on a free port of this machine.
     """
 
-    def __init__(
-        self,
-        app: Ingest | Shown,
-        host: str = "127.0.0.1",
-        port: int = 0,
-        on_start: Callable[[], object] = lambda: None,
-    ) -> None:
+    def __init__(self, app: Ingest | Shown, on_start: Callable[[], object] = lambda: None) -> None:
         self._on_start = on_start
         # h11 keeps a body's trailers out of the headers; the access log would tell nothing that ours does not.
         super().__init__(
-            uvicorn.Config(
-                app, host=host, port=port, http="h11", access_log=False, log_config=None, server_header=False
-            )
+            uvicorn.Config(app, port=0, http="h11", access_log=False, log_config=None, server_header=False)
         )
 
     @property
