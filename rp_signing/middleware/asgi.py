@@ -56,9 +56,8 @@ class VerifyRequests(Door):
         await self._app(inner, _receive_again(read, receive), send)
 
     async def _judge(self, headers: list[tuple[bytes, bytes]], body: bytes) -> Verified | Unsigned:
-        pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
-        refuse_without_type(name.lower() for name, _ in pairs)
-        return self._unsigned(pairs, body) or await self._verifier.averify(pairs, body)
+        refuse_without_type(name.decode("latin-1").lower() for name, _ in headers)
+        return self._unsigned(headers, body) or await self._verifier.averify(headers, body)
 
 
 async def send_reply(reply: Reply, send: Send) -> None:

@@ -102,7 +102,7 @@ class Door:
         self._observe = observe
         self._errors_url = errors_url
 
-    def _unsigned(self, headers: list[tuple[str, str]], body: bytes) -> Unsigned | None:
+    def _unsigned(self, headers: wire.Headers, body: bytes) -> Unsigned | None:
         """Admit an unsigned request, parsed as strictly as a signed one; None where it is for the gate to judge."""
         if not self._accept_unsigned or not isinstance(wire.read_headers(headers), wire.UnsignedFields):
             return None
