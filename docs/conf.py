@@ -64,6 +64,14 @@ it is 1.4 times for one mistake at 100 kB and 1 MB, and 0.7 times for two at 1 M
 """
 
 
+_FILLED_IN = re.compile(r"\{(\w+)[^}]*\}")
+
+
+def _named(place: re.Match[str]) -> str:
+    """Give the name of what stands there when a mistake is told; of a hint, nothing."""
+    return "" if place[1] == "hint" else f"*{place[1].replace('_', ' ')}*"
+
+
 def _write_causes() -> None:
     """Write the page of the mistakes that `explain` knows, out of the list that it uses."""
     lines = [
@@ -74,9 +82,9 @@ def _write_causes() -> None:
         "| id | what happened, and what to do |",
         "|---|---|",
     ]
-    lines += [
-        f"| `{name}` | {text.replace('|', chr(92) + '|').replace('<', '&lt;')} |" for name, text in CAUSES.items()
-    ]
+    for name, text in CAUSES.items():
+        told = _FILLED_IN.sub(_named, text.replace("|", r"\|").replace("<", "&lt;"))
+        lines.append(f"| `{name}` | {told} |")
     (HERE / "causes.md").write_text("\n".join(lines) + "\n" + _EXPLAIN_BOUNDS, encoding="utf-8")
 
 

@@ -32,6 +32,11 @@ def matches(judge: Callable[[Any, bytes, str], bool]) -> Any:
     return patch.object(verifier_module, "matches", judge)
 
 
+def as_event(signing_input: bytes) -> bytes:
+    """Give the signing input of a request with an event's purpose."""
+    return signing_input.replace(b"\nrequest\n", b"\nevent\n")
+
+
 def who(judge: Callable[..., str | None]) -> Any:
     """Find who signed in another way."""
     real = verifier_module._who_signed

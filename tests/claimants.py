@@ -134,8 +134,9 @@ def _compete(opened: Open, place: str, start: int, nonces: int) -> list[int]:
 def race(opened: Open, place: str, nonces: int, advance: Advance) -> list[Row]:
     """Let eight processes claim the same nonces at the same time."""
     opened(place).close()
+    begun = floor(time.time())
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as racers:
-        runs = [racers.submit(_compete, opened, place, floor(time.time()), nonces) for _ in range(PROCESSES)]
+        runs = [racers.submit(_compete, opened, place, begun, nonces) for _ in range(PROCESSES)]
         times = Counter(number for run in runs for number in run.result())
     advance(nonces)
     work = f"{nonces:,} nonces claimed by {PROCESSES} processes each"

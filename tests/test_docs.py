@@ -206,4 +206,7 @@ def test_the_site_is_built_without_a_warning_and_needs_no_network(tmp_path: Path
     assert "_static/pages.css" in stores
     errors = (tmp_path / "site/errors.html").read_text(encoding="utf-8")
     assert [reason for reason in Reason if f'id="{reason.public_code}"' not in errors] == []
+    causes = (tmp_path / "site/causes.html").read_text(encoding="utf-8")
+    assert "with <em>prefix</em> in front of it" in causes
+    assert re.findall(r"\{\w+[:}]", causes) == []
     assert "Verifies signed requests" in (tmp_path / "site/api.html").read_text(encoding="utf-8")
