@@ -200,12 +200,13 @@ def test_an_answer_that_is_no_receipt_is_no_success(call: Any, script: Script) -
 
 
 def test_nobody_listening_is_told_with_the_cause(call: Any) -> None:
-    """A connection that cannot be made is named by the cause's class and text, and chains nothing."""
+    """A connection that cannot be made is named by the cause's class and text, chains nothing, and sent nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    with pytest.raises(IngestUnavailable, match="ConnectError") as caught:
+    with pytest.raises(IngestUnavailable, match=r"no connection \(ConnectError: .*\); nothing was sent") as caught:
         call(url)
     assert caught.value.status is None
+    assert caught.value.retryable
     assert caught.value.__context__ is None
 
 

@@ -77,7 +77,10 @@ class NotDelivered(SigningError):
 
 
 class IngestUnavailable(NotDelivered):
-    """No answer, a cut-off or unreadable one, 408, 429 or 5xx: the events may or may not be stored; send them again."""
+    """No answer, a cut-off or unreadable one, 408, 429 or 5xx: send the same events again, they are stored once.
+
+    Without a connection nothing was sent; in all other cases the events may or may not be stored.
+    """
 
     retryable = True
 

@@ -31,6 +31,9 @@ MAX_REPLY = 1024 * 1024
 """Bytes of an answer that are read at the most."""
 
 _AGAIN = "the events may or may not be stored; send(error.prepared) is safe, nothing is stored twice"
+_NOTHING_SENT = "nothing was sent: is base_url right, and the endpoint up? send(error.prepared) sends the same events"
+# Of httpcore2 and httpx2 alike: both raise these before the first byte of a request.
+_UNCONNECTED = ("ConnectError", "ConnectTimeout")
 _SECONDS = re.compile("[0-9]{1,9}")
 _PAGE = re.compile(r"https?://[!-~]{1,400}")
 # 413 and 422, as the endpoint answers them, are about the payload; so is a messageId that is taken.
@@ -80,8 +83,10 @@ class Reply:
 
 def no_answer(outgoing: Outgoing, credentials: Credentials, cause: BaseException) -> IngestUnavailable:
     """Say that no answer came, and what the HTTP client said, as text."""
-    said = credentials.scrub(f"{type(cause).__name__}: {cause}".rstrip(": "))
-    return IngestUnavailable(f"no answer ({said}); {_AGAIN}", prepared=outgoing.prepared)
+    name = type(cause).__name__
+    said = credentials.scrub(f"{name}: {cause}".rstrip(": "))
+    told = f"no connection ({said}); {_NOTHING_SENT}" if name in _UNCONNECTED else f"no answer ({said}); {_AGAIN}"
+    return IngestUnavailable(told, prepared=outgoing.prepared)
 
 
 def cut_off(outgoing: Outgoing, credentials: Credentials, status: int, cause: BaseException) -> IngestUnavailable:
