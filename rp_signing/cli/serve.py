@@ -93,13 +93,8 @@ def serve(
     _warn_of_unsigned(keyring)
     if workers > 1 and not hasattr(os, "fork"):
         raise click.UsageError("--workers needs an operating system that can fork")
+    listener = _listening(host, port)
     stores = Stores(place)  # what is wrong with them is said once, here
-    try:
-        listener = listen(host, port)
-    except OSError as error:
-        stores.close()
-        why = str(error.strerror).partition(" (")[0]  # Python says the address once more
-        raise click.UsageError(f"{host}:{port}: {why}; choose by --host and --port") from None
     if workers == 1:
         run = _showing(console, listener) if dev else lambda app: Server(app).run(sockets=[listener])
         _work(keys, keyring, stores, run)
@@ -144,8 +139,16 @@ def _work(keys: Path, keyring: Keyring, stores: Stores, run: Callable[[Ingest], 
         stores.close()
 
 
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return listen(host, port)
+    except OSError as error:
+        why = str(error.strerror).partition(" (")[0]  # Python says the address once more
+        raise click.UsageError(f"{host}:{port}: {why}; choose by --host and --port") from None
+
+
 def listen(host: str, port: int) -> socket.socket:
-    """Listen, for processes that share the port.
+    """Listen, for one process or for several that share the port.
 
     Raises:
         OSError: the address is taken, or none of this machine's.
