@@ -39,10 +39,10 @@ LIMIT = 4.5
 _CROPS = (0.5, 0.9)
 """Shares of the fastest samples that are looked at: noise hides a small difference, and a late one is cut off."""
 
-_POOL = 1024
+_POOL = 64
 """Inputs of each class in a block: what is measured should be the class, not where one object lies in memory.
 
-Calls with the same input are no independent samples: with 64, two equal classes differed by |t| of up to 4 by that.
+So few that the processor's nearest cache holds them all: of a thousand, the place of each is what shows most.
 """
 
 _BLOCK = 50_000
@@ -143,13 +143,12 @@ def _samples(target: Target, samples: int, same: bool, advance: Advance) -> tupl
     gc.disable()
     try:
         while done < 2 * samples:
-            # Made in pairs and mixed, so that no class has the better places in memory.
-            pools = [[target.make(0 if same else side) for side in (0, 1)] for _ in range(_POOL)]
+            pools = _pool(target, same)
             sides = [side for side in (0, 1) for _ in range(min(_BLOCK, 2 * samples - done) // 2)]
             random.shuffle(sides)
             spans = []
             for side in sides:
-                given = pools[int(random.random() * _POOL)][side]
+                given = pools[side][int(random.random() * _POOL)]
                 begun = clock()
                 with refused:
                     call(given)
@@ -162,6 +161,19 @@ def _samples(target: Target, samples: int, same: bool, advance: Advance) -> tupl
         if collecting:
             gc.enable()
     return taken
+
+
+def _pool(target: Target, same: bool) -> tuple[list[Input], list[Input]]:
+    """Make inputs of both classes in random order, so that no class has the better places in memory.
+
+    In pairs, always the one before the other, two equal classes differed by a |t| of 4 now and then.
+    """
+    pools: tuple[list[Input], list[Input]] = ([], [])
+    order = [0, 1] * _POOL
+    random.shuffle(order)
+    for side in order:
+        pools[side].append(target.make(0 if same else side))
+    return pools
 
 
 def welch(first: list[int], second: list[int]) -> float:
