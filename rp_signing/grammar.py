@@ -17,12 +17,16 @@ __all__ = [
     "MILLISECONDS",
     "NONCE",
     "SIGNATURE",
+    "SIGNATURE_BEGIN",
     "TIMESTAMP",
     "Rule",
     "mac_of",
     "spell_mac",
 ]
 
+
+SIGNATURE_BEGIN = "sha256="
+"""What a signature begins with; the MAC in hex follows."""
 
 KEY_CHARACTERS = (string.ascii_letters + string.digits + "_-").encode()
 """What an api key after its prefix, and a nonce, is made of (ASCII)."""
@@ -53,16 +57,16 @@ KEY_ID = Rule(r"[0-9a-f]{16}", "16 lower-case hex digits")
 TIMESTAMP = Rule(r"[1-9][0-9]{9}", "ten digits, whole Unix seconds")
 MILLISECONDS = Rule(r"[1-9][0-9]{12}", "thirteen digits")
 NONCE = Rule(r"[A-Za-z0-9_-]{22,64}", "22 to 64 of A-Z a-z 0-9 _ -")
-SIGNATURE = Rule(r"sha256=[0-9a-f]{64}", "sha256= and 64 lower-case hex digits")
+SIGNATURE = Rule(SIGNATURE_BEGIN + r"[0-9a-f]{64}", "sha256= and 64 lower-case hex digits")
 
 
 def mac_of(signature: object) -> bytes | None:
     """Give the 32 bytes of a signature, or None for what is none."""
     if type(signature) is str and SIGNATURE.matches(signature):
-        return bytes.fromhex(signature[len("sha256=") :])
+        return bytes.fromhex(signature[len(SIGNATURE_BEGIN) :])
     return None
 
 
 def spell_mac(mac: bytes) -> str:
     """Write a MAC (32 bytes) as a signature."""
-    return "sha256=" + mac.hex()
+    return SIGNATURE_BEGIN + mac.hex()

@@ -1,4 +1,4 @@
-"""Time and single use: the window, what a claim is, and what a nonce store must do (SPEC §7)."""
+"""Time and single use: the window, what a claim is, what a nonce store must do, and what was taken (SPEC §7)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from .errors import Reason, VerificationError
 from .wire import signing_input
 
-__all__ = ["FUTURE", "PAST", "Claim", "Clock", "NonceStore", "Window", "nothing_fails_open"]
+__all__ = ["FUTURE", "PAST", "Claim", "Clock", "NonceStore", "Verified", "Window", "nothing_fails_open"]
 
 PAST = 300
 """Seconds that a timestamp may lie in the past by default (SPEC §7)."""
@@ -175,6 +175,59 @@ class NonceStore(Protocol):
 
     async def arelease(self, claim: Claim, token: Any) -> None:
         """Do what `release` does, without holding up the event loop."""
+
+
+class Verified:
+    """A request that was signed by a holder of the secret, is fresh, and was taken once.
+
+    Attributes:
+        payload: the parsed body, the one reading of it.
+        claim: the `Claim`: every field of the signing input, and the evidence.
+        api_key_id: 16 hex digits.
+        key_id: of the secret that verified, 16 hex digits.
+        timestamp: when it was signed, Unix seconds by the sender's clock.
+        nonce: 22 to 64 characters.
+        digest: SHA-256 of what the MAC covers, 64 hex digits.
+        reserialized: True when not the received bytes but their canonical form verified.
+        live: True for a live api key, False for a test one.
+    """
+
+    __slots__ = (
+        "_nonces", "_token", "api_key_id", "claim", "digest", "key_id", "live", "nonce", "payload", "reserialized",
+        "timestamp",
+    )  # fmt: skip
+
+    def __init__(self, payload: Any, claim: Claim, nonces: NonceStore, token: Any) -> None:
+        self.payload: Any = payload
+        self.claim: Claim = claim
+        self.api_key_id: str = claim.api_key_id
+        self.key_id: str = claim.key_id
+        self.timestamp: int = claim.timestamp
+        self.nonce: str = claim.nonce
+        self.digest: str = claim.digest
+        self.reserialized: bool = claim.reserialized
+        self.live: bool = claim.live
+        self._nonces = nonces
+        self._token = token
+
+    def release(self) -> None:
+        """Give the nonce back, once: only for a write that is known not to have happened, never after a timeout.
+
+        Raises:
+            StoreError: the store cannot be reached; the claim stands.
+        """
+        if self._token is not None:
+            self._nonces.release(self.claim, self._token)
+            self._token = None
+
+    async def arelease(self) -> None:
+        """Do what `release` does, without holding up the event loop."""
+        if self._token is not None:
+            await self._nonces.arelease(self.claim, self._token)
+            self._token = None
+
+    def __repr__(self) -> str:
+        return f"<Verified api key {self.api_key_id}, key {self.key_id}, timestamp {self.timestamp}>"
 
 
 class nothing_fails_open:  # reads as a sentence

@@ -17,6 +17,7 @@ from . import grammar, wire
 from .canonical import canonicalize
 from .errors import CanonicalizationError, Reason, VerificationError
 from .exact import type_name
+from .grammar import SIGNATURE_BEGIN
 from .keys import ApiKey, Keyring, Secret
 
 __all__ = ["Signer", "matches", "sign_event", "verify_event"]
@@ -27,7 +28,10 @@ def matches(secret: Secret, signing_input: bytes, signature: str) -> bool:
 
     Text is compared with text, so whatever matches is in the one spelling of a signature.
     """
-    return compare_digest(grammar.spell_mac(secret.mac(signing_input)), signature)
+    # What `Secret.mac` and `grammar.spell_mac` do, two calls less for each request.
+    context = secret.keyed()
+    context.update(signing_input)
+    return compare_digest(SIGNATURE_BEGIN + context.finalize().hex(), signature)
 
 
 class Signer:

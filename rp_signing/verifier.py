@@ -5,19 +5,21 @@ from __future__ import annotations
 import time
 from hashlib import sha256
 from math import floor
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, NoReturn, overload
 
 from . import wire
 from .canonical import DEFAULT_LIMIT, canonicalize, parse
 from .errors import CanonicalizationError, Reason, VerificationError
 from .keys import ApiKey, Keyring
-from .replay import FUTURE, PAST, Claim, Clock, NonceStore, Window, nothing_fails_open
+from .replay import FUTURE, PAST, Claim, Clock, NonceStore, Verified, Window, nothing_fails_open
 from .signing import matches
 
 __all__ = ["Unsigned", "Verified", "Verifier"]
 
 MAX_RESERIALIZED = 65_536
 """Bytes of a body that `accept_reserialized` is tried on at the most (SPEC §6.1)."""
+
+_new_tuple = tuple.__new__
 
 
 class Unsigned(NamedTuple):
@@ -30,59 +32,6 @@ class Unsigned(NamedTuple):
 
     api_key_id: str
     live: bool
-
-
-class Verified:
-    """A request that was signed by a holder of the secret, is fresh, and was taken once.
-
-    Attributes:
-        payload: the parsed body, the one reading of it.
-        claim: the `Claim`: every field of the signing input, and the evidence.
-        api_key_id: 16 hex digits.
-        key_id: of the secret that verified, 16 hex digits.
-        timestamp: when it was signed, Unix seconds by the sender's clock.
-        nonce: 22 to 64 characters.
-        digest: SHA-256 of what the MAC covers, 64 hex digits.
-        reserialized: True when not the received bytes but their canonical form verified.
-        live: True for a live api key, False for a test one.
-    """
-
-    __slots__ = (
-        "_nonces", "_token", "api_key_id", "claim", "digest", "key_id", "live", "nonce", "payload", "reserialized",
-        "timestamp",
-    )  # fmt: skip
-
-    def __init__(self, payload: Any, claim: Claim, nonces: NonceStore, token: Any) -> None:
-        self.payload: Any = payload
-        self.claim: Claim = claim
-        self.api_key_id: str = claim.api_key_id
-        self.key_id: str = claim.key_id
-        self.timestamp: int = claim.timestamp
-        self.nonce: str = claim.nonce
-        self.digest: str = claim.digest
-        self.reserialized: bool = claim.reserialized
-        self.live: bool = claim.live
-        self._nonces = nonces
-        self._token = token
-
-    def release(self) -> None:
-        """Give the nonce back, once: only for a write that is known not to have happened, never after a timeout.
-
-        Raises:
-            StoreError: the store cannot be reached; the claim stands.
-        """
-        if self._token is not None:
-            self._nonces.release(self.claim, self._token)
-            self._token = None
-
-    async def arelease(self) -> None:
-        """Do what `release` does, without holding up the event loop."""
-        if self._token is not None:
-            await self._nonces.arelease(self.claim, self._token)
-            self._token = None
-
-    def __repr__(self) -> str:
-        return f"<Verified api key {self.api_key_id}, key {self.key_id}, timestamp {self.timestamp}>"
 
 
 class Verifier:
@@ -122,6 +71,7 @@ class Verifier:
         self._keyring = keyring
         self._nonces = nonces
         self._window = Window(past, future)
+        self._newest, self._oldest = -future, past + 1
         self._max_body = max_body
         self._accept_reserialized = accept_reserialized
         self._clock: Clock = clock or time.time
@@ -142,7 +92,7 @@ class Verifier:
             claim, payload = self._judge(headers, body)
             with nothing_fails_open(claim):
                 token = nonces.claim(claim, self._clock)
-        except (VerificationError, TypeError) as error:
+        except Exception as error:
             # A traceback keeps the locals of its frames, and the api key is in these.
             del headers
             raise error.with_traceback(None) from error.__cause__
@@ -155,18 +105,29 @@ class Verifier:
             claim, payload = self._judge(headers, body)
             with nothing_fails_open(claim):
                 token = await nonces.aclaim(claim, self._clock)
-        except (VerificationError, TypeError) as error:
+        except Exception as error:
             del headers
             raise error.with_traceback(None) from error.__cause__
         return Verified(payload, claim, nonces, token)
 
-    def check(self, headers: wire.Headers, body: bytes, now: float | None = None) -> Claim:
+    @overload
+    def check(self, headers: wire.Headers, body: bytes, now: float | None = None) -> Claim: ...
+
+    @overload
+    def check(
+        self, headers: wire.Headers, body: bytes, now: float | None = None, *, unsigned: Literal[True]
+    ) -> Claim | Unsigned: ...
+
+    def check(
+        self, headers: wire.Headers, body: bytes, now: float | None = None, unsigned: bool = False
+    ) -> Claim | Unsigned:
         """Be the gate without the parse and without the claim (SPEC §6.1, steps 1 to 8).
 
         Args:
             headers: as in `verify`.
             body: as in `verify`.
             now: Unix seconds; the clock's when None.
+            unsigned: give `Unsigned` for an unsigned request, where the api key allows it; `admit` is that.
 
         Returns:
             What must now be claimed.
@@ -175,14 +136,41 @@ class Verifier:
             VerificationError: it is refused; ``.reason`` says why.
             TypeError: the body is no bytes, or the headers are no headers.
         """
+        five = api_key = None
         try:
-            outcome = self._admit(headers, body, now)
-            if isinstance(outcome, Unsigned):
-                raise _unsigned()
-        except (VerificationError, TypeError) as error:
-            del headers
-            raise error.with_traceback(None) from error.__cause__
-        return outcome
+            if type(body) is not bytes:
+                body = _bytes_of(body)
+            length = len(body)
+            if length > self._max_body:
+                raise _too_large(length, self._max_body)
+            five = wire.glance(headers)
+            if five is None:
+                fields = wire.read_headers(headers)
+                if isinstance(fields, wire.UnsignedFields):
+                    return _unsigned(self._keyring.find(fields.api_key) or _nobody(), unsigned)
+                five = fields
+            api_key, sent, timestamp, nonce, signature = five
+            entry = self._keyring.find(api_key) or _nobody()
+            digest, key_id, anew = sha256(body).hexdigest(), sent, False
+            lines = wire.signing_input("request", entry.api_key_id, sent, timestamp, nonce, length, digest)
+            named = entry.secrets.get(sent or "")
+            if named is None or not matches(named, lines, signature):
+                key_id, length, digest, anew = self._who_else(five, entry, body, digest)
+            seconds, window = int(timestamp), self._window
+            known = entry.api_key_id, sent, seconds, nonce, length, digest, key_id, signature, anew, entry.live, window
+            # Half the price of Claim(…), which takes each of the eleven for an argument.
+            claim = _new_tuple(Claim, known)
+            if now is None:
+                now = self._clock()
+            # As `Window.judge` has it, which is asked where this refuses.
+            if not self._newest <= now - seconds < self._oldest:
+                _judge_time(claim, now)
+            return claim
+        except Exception as error:
+            refusal = _earliest(error, five, headers)
+            # A traceback keeps the locals of its frames, and the api key is in these.
+            del headers, five, api_key
+            raise refusal.with_traceback(None) from refusal.__cause__
 
     def admit(self, headers: wire.Headers, body: bytes, now: float | None = None) -> Claim | Unsigned:
         """Be the gate of a door that takes unsigned requests too, where the api key allows it (SPEC EVT-7).
@@ -190,62 +178,35 @@ class Verifier:
         Args and errors are those of `check`; `Unsigned` is returned where no signature is there and none is required.
         """
         try:
-            return self._admit(headers, body, now)
-        except (VerificationError, TypeError) as error:
+            return self.check(headers, body, now, unsigned=True)
+        except Exception as error:
             del headers
             raise error.with_traceback(None) from error.__cause__
 
-    def _admit(self, headers: wire.Headers, body: bytes, now: float | None) -> Claim | Unsigned:
-        if type(body) is not bytes:
-            body = _bytes_of(body)
-        if len(body) > self._max_body:
-            too_large = f"the body has {len(body):,} bytes, the limit is {self._max_body:,}"
-            raise VerificationError(Reason.PAYLOAD_TOO_LARGE, too_large)
-        glanced = wire.glance(headers)
-        try:
-            fields = glanced or wire.read_headers(headers)
-            entry = self._keyring.find(fields[0])
-            if entry is None:
-                raise VerificationError(
-                    Reason.API_KEY_UNKNOWN, "the api key is not known here: mistyped, or of another environment?"
-                )
-            if isinstance(fields, wire.UnsignedFields):
-                if entry.require_signature:
-                    raise _unsigned()
-                return Unsigned(entry.api_key_id, entry.live)
-            length, digest, rewritten = len(body), sha256(body).hexdigest(), False
-            key_id = _who_signed(fields, entry, length, digest)
-            if key_id is None:
-                key_id, length, digest = self._who_signed_otherwise(fields, entry, body)
-                rewritten = True
-        except VerificationError:
-            # What a glance leaves open was taken by nothing above; and a fault of the headers is the earlier reason.
-            if glanced:
-                wire.read_headers(headers)
-            raise
-        _, sent, timestamp, nonce, signature = fields
-        seconds, window = int(timestamp), self._window
-        known = entry.api_key_id, sent, seconds, nonce, length, digest, key_id, signature, rewritten, entry.live, window
-        # Half the price of Claim(…), which takes each of the eleven for an argument.
-        claim = tuple.__new__(Claim, known)
-        try:
-            window.judge(seconds, floor(self._clock() if now is None else now))
-        except VerificationError as error:
-            error.claim = claim
-            raise
-        return claim
+    def _who_else(self, fields: wire.Five, entry: ApiKey, body: bytes, digest: str) -> tuple[str, int, str, bool]:
+        """Find who signed where no key id is sent, or where the canonical form of a rewritten body verifies; or refuse.
 
-    def _who_signed_otherwise(self, fields: wire.Five, entry: ApiKey, body: bytes) -> tuple[str, int, str]:
-        """Give key id, length and digest where the canonical form of a rewritten body verifies (SPEC §6.1)."""
+        Returns:
+            The key id; length and digest of what was signed; and whether that is not the received body (SPEC §6.1).
+        """
+        sent = fields[1]
+        if sent is None:
+            key_id = _who_signed(fields, entry, len(body), digest)
+            if key_id is not None:
+                return key_id, len(body), digest, False
+        elif sent not in entry.secrets:
+            raise VerificationError(
+                Reason.KEY_ID_UNKNOWN, f"no active secret of this api key has key id {sent}: retired, or another?"
+            )
         if self._accept_reserialized and len(body) <= MAX_RESERIALIZED:
             try:
                 body = canonicalize(parse(body))
             except CanonicalizationError:
                 raise _mismatch() from None
-            length, digest = len(body), sha256(body).hexdigest()
-            key_id = _who_signed(fields, entry, length, digest)
+            digest = sha256(body).hexdigest()
+            key_id = _who_signed(fields, entry, len(body), digest)
             if key_id is not None:
-                return key_id, length, digest
+                return key_id, len(body), digest, True
         raise _mismatch()
 
     def _judge(self, headers: wire.Headers, body: bytes) -> tuple[Claim, Any]:
@@ -265,19 +226,44 @@ class Verifier:
 
 def _who_signed(fields: wire.Five, entry: ApiKey, length: int, digest: str) -> str | None:
     """Give the id of the secret whose MAC the request carries, over what has this length and digest; else None."""
-    _, key_id, timestamp, nonce, signature = fields
-    signing_input = wire.signing_input("request", entry.api_key_id, key_id, timestamp, nonce, length, digest)
-    if key_id is None:
-        for secret in entry.secrets.values():
-            if matches(secret, signing_input, signature):
-                return secret.key_id
-        return None
-    named = entry.secrets.get(key_id)
-    if named is None:
-        raise VerificationError(
-            Reason.KEY_ID_UNKNOWN, f"no active secret of this api key has key id {key_id}: retired, or another?"
-        )
-    return key_id if matches(named, signing_input, signature) else None
+    _, sent, timestamp, nonce, signature = fields
+    signing_input = wire.signing_input("request", entry.api_key_id, sent, timestamp, nonce, length, digest)
+    candidates = entry.secrets.values() if sent is None else [entry.secrets[sent]]
+    return next((secret.key_id for secret in candidates if matches(secret, signing_input, signature)), None)
+
+
+def _unsigned(entry: ApiKey, wanted: bool) -> Unsigned:
+    if entry.require_signature or not wanted:
+        raise VerificationError(Reason.SIGNATURE_MISSING, "the request is not signed; this api key requires that it is")
+    return Unsigned(entry.api_key_id, entry.live)
+
+
+def _judge_time(claim: Claim, now: float) -> None:
+    try:
+        claim.window.judge(claim.timestamp, floor(now))
+    except VerificationError as error:
+        error.claim = claim
+        raise
+
+
+def _earliest(error: Exception, five: wire.Five | None, headers: wire.Headers) -> Exception:
+    """Give why a request is refused: what a glance left open was taken by nothing, and a fault of it comes first."""
+    if type(five) is tuple:  # a glance's; what was read with care has a name
+        try:
+            wire.read_headers(headers)
+        except VerificationError as earlier:
+            return earlier
+    return error
+
+
+def _too_large(length: int, limit: int) -> VerificationError:
+    return VerificationError(Reason.PAYLOAD_TOO_LARGE, f"the body has {length:,} bytes, the limit is {limit:,}")
+
+
+def _nobody() -> NoReturn:
+    raise VerificationError(
+        Reason.API_KEY_UNKNOWN, "the api key is not known here: mistyped, or of another environment?"
+    )
 
 
 def _mismatch() -> VerificationError:
@@ -294,7 +280,3 @@ def _bytes_of(body: Any) -> bytes:
         f"the body is {type(body).__name__}, not bytes: hand in the raw bytes as they were received "
         "(request.get_data() in Flask, request.body in Django, await request.body() in Starlette and FastAPI)"
     )
-
-
-def _unsigned() -> VerificationError:
-    return VerificationError(Reason.SIGNATURE_MISSING, "the request is not signed; this api key requires that it is")

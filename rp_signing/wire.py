@@ -112,7 +112,7 @@ def signing_input(
     """
     return (
         f"RP1-HMAC-SHA256\n{purpose}\n{api_key_id}\n{key_id or '-'}\n{timestamp}\n{nonce}\n{length}\n{digest}"
-    ).encode("ascii")
+    ).encode()
 
 
 def read_headers(headers: Headers) -> SignedFields | UnsignedFields:
@@ -156,20 +156,23 @@ def glance(headers: Headers) -> Five | None:
         return None
     try:
         found = dict(headers)
-        if len(found) != len(headers) or not b"".join(found).islower():
-            return None
-        if found.get(_CONTENT_TYPE_NAME, _JSON) != _JSON:
-            return None
-        if found.get(_CONTENT_ENCODING_NAME, _IDENTITY) != _IDENTITY:
+        names = len(found)
+        if names != len(headers):
             return None
         api_key, key_id, timestamp, nonce, signature = _FIVE(found)
+        # Where nothing else is there, no other spelling of our names is, and nothing that is said of the body.
+        if names > 5 and (
+            not b"".join([*found]).islower()
+            or found.get(_CONTENT_TYPE_NAME, _JSON) != _JSON
+            or _CONTENT_ENCODING_NAME in found
+        ):
+            return None
         # The rules of both once more, in a third of the time of a regular expression.
         if len(timestamp) != 10 or not timestamp.isdigit() or timestamp < b"1":
             return None
         if not 22 <= len(nonce) <= 64 or nonce.translate(None, grammar.KEY_CHARACTERS):
             return None
-        who, key = api_key.decode("ascii"), key_id.decode("ascii")
-        return who, key, timestamp.decode("ascii"), nonce.decode("ascii"), signature.decode("ascii")
+        return api_key.decode(), key_id.decode(), timestamp.decode(), nonce.decode(), signature.decode("ascii")
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
 

@@ -34,19 +34,20 @@ class Mutant(NamedTuple):
 MUTANTS = {
     "a MAC is compared by its beginning": Mutant(
         "signing",
-        "compare_digest(grammar.spell_mac(secret.mac(signing_input)), signature)",
-        "grammar.spell_mac(secret.mac(signing_input))[:15] == signature[:15]",
+        "compare_digest(SIGNATURE_BEGIN + context.finalize().hex(), signature)",
+        "(SIGNATURE_BEGIN + context.finalize().hex())[:15] == signature[:15]",
         "vectors_library",
     ),
     "a second of the window too many": Mutant(
         "replay", "timestamp < now - self.past", "timestamp < now - self.past - 1", "replay"
     ),
+    "a second too many at the gate": Mutant("verifier", "-future, past + 1", "-future, past + 2", "verifier"),
     "no future bound": Mutant("replay", "timestamp > now + self.future", "False", "replay"),
     "purpose outside the MAC": Mutant("wire", r"RP1-HMAC-SHA256\n{purpose}\n", r"RP1-HMAC-SHA256\n", "signing"),
     "a retired secret passes": Mutant(
         "verifier",
-        "named = entry.secrets.get(key_id)",
-        "named = entry.secrets.get(key_id) or getattr(entry.retired.get(key_id), 'secret', None)",
+        'named = entry.secrets.get(sent or "")',
+        "named = entry.secrets.get(sent or '') or getattr(entry.retired.get(sent), 'secret', None)",
         "verifier",
     ),
     "parsed before the MAC": Mutant(
@@ -57,8 +58,8 @@ MUTANTS = {
     ),
     "an unsigned request passes": Mutant(
         "verifier",
-        "if isinstance(outcome, Unsigned):\n                raise",
-        "if False:\n                raise",
+        "if entry.require_signature or not wanted:",
+        "if entry.require_signature:",
         "verifier",
     ),
     "a store that breaks lets pass": Mutant(

@@ -1,9 +1,12 @@
 """The gate: its order, its reasons, and that nothing else comes out of it."""
 
+from math import floor
 from typing import Any
 
 import pytest
 import spec_page
+from hypothesis import example, given
+from hypothesis import strategies as st
 from parties import (
     BODY,
     KEYS,
@@ -25,6 +28,7 @@ from spec_page import API_KEY, KEY_ID, SECRET
 
 from rp_signing import Claim, Keyring, MemoryNonceStore, Reason, Secret, Verified, wire
 from rp_signing.keys import ApiKey, RetiredSecret
+from rp_signing.replay import Window
 from rp_signing.verifier import MAX_RESERIALIZED, Unsigned
 
 PAGE = {name: value for name, value in spec_page.HEADERS.items() if name.startswith("X-RP-")}
@@ -34,6 +38,9 @@ RESPACED = BODY.replace(b",", b" , ")
 def sign(body: bytes = BODY, secret: str = SECRET, api_key: str = API_KEY, now: float = NOW) -> dict[str, str]:
     """The headers of a request."""
     return signer(Clock(now), secret, api_key).sign(body)
+
+
+SIGNED = sign()
 
 
 def unnamed(body: bytes, secret: str = SECRET) -> dict[str, str]:
@@ -167,6 +174,28 @@ def test_check_is_pure() -> None:
     assert reason(gate.check, headers, b"no json") == Reason.TIMESTAMP_FUTURE
     assert gate.admit(headers, b"no json", NOW) == gate.check(headers, b"no json", NOW)
     assert len(store) == 0
+
+
+@given(st.integers(0, 400), st.integers(0, 400), st.integers(-402, 402), st.floats(0, 1, exclude_max=True))
+@example(300, 60, 300, 0.99)
+@example(300, 60, 301, 0.0)
+@example(300, 60, -60, 0.0)
+@example(300, 60, -61, 0.99)
+def test_the_gate_takes_just_the_window(past: int, future: int, age: int, fraction: float) -> None:
+    """The gate takes the timestamps that `Window.judge` takes, at any fraction of a second, and refuses as it does."""
+    gate, now = verifier(Clock(), past=past, future=future), NOW + age + fraction
+    if -future <= floor(now) - NOW <= past:
+        assert gate.check(SIGNED, BODY, now).timestamp == NOW
+    else:
+        judged = refusal(Window(past, future).judge, NOW, floor(now))
+        assert str(refusal(gate.check, SIGNED, BODY, now)) == str(judged)
+
+
+@pytest.mark.parametrize("now", [float("nan"), float("inf"), float("-inf")])
+def test_a_clock_that_gives_no_time_opens_nothing(now: float) -> None:
+    """Where the clock gives no number of seconds, nothing is taken."""
+    with pytest.raises((ValueError, OverflowError)):
+        verifier(Clock()).check(sign(), BODY, now)
 
 
 def test_without_a_clock_it_is_now() -> None:

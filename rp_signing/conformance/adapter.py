@@ -117,7 +117,7 @@ def _parse(asked: Json) -> Json:
 def _hmac(asked: Json) -> Json:
     # RFC 4231 has keys that are no text of a secret; the HMAC behind a secret is what is tried.
     secret = Secret("0" * 32)
-    secret._context = HMAC(bytes.fromhex(asked["key"]), SHA256())
+    secret.keyed = HMAC(bytes.fromhex(asked["key"]), SHA256()).copy
     return {"mac": secret.mac(bytes.fromhex(asked["data"]))[: asked["mac_bytes"]].hex()}
 
 

@@ -10,8 +10,9 @@ from base64 import b64encode
 from binascii import a2b_base64
 from collections.abc import Callable, Iterator
 from copy import copy
+from functools import partial
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
@@ -73,22 +74,23 @@ class Key:
         causes: the mistakes that lead to it.
         raw: its bytes.
         fourth: the fourth line that goes with it, or None for the one that was sent.
+        keyed: gives what takes one message and then gives its MAC.
     """
 
-    __slots__ = ("_context", "_source", "causes", "fourth", "raw")
+    __slots__ = ("_source", "causes", "fourth", "keyed", "raw")
 
     def __init__(self, causes: tuple[Cause, ...], key: bytes, source: Source) -> None:
         self.causes: tuple[Cause, ...] = causes
         self.raw: bytes = key
-        self._context = HMAC(key, SHA256())
+        self.keyed: Callable[[], Any] = HMAC(key, SHA256()).copy
         self._source = source
         self.fourth: str | None = None
 
     def mac(self, message: bytes) -> bytes:
         """Give what this key and its way of making a MAC give of a message, 32 bytes: HMAC-SHA256."""
-        context = self._context.copy()
+        context = self.keyed()
         context.update(message)
-        return context.finalize()
+        return cast("bytes", context.finalize())
 
     @property
     def api_key_id(self) -> str | None:
@@ -98,7 +100,7 @@ class Key:
     @property
     def key_id(self) -> str:
         """The id that its bytes have, 16 hex digits (SPEC KEY-2)."""
-        return Key.mac(self, b"rp1-key-id").hex()[:16]
+        return Key((), self.raw, self._source).mac(b"rp1-key-id").hex()[:16]
 
     def is_named(self, key_id: str) -> bool:
         """Tell whether a signer with this key could have sent this key id."""
@@ -123,18 +125,26 @@ class Key:
 Make = Callable[[Key, bytes], bytes]
 
 
-class _Misused(Key):
-    """A key with which the MAC was made in another way."""
+def _misused(causes: tuple[Cause, ...], key: bytes, source: Source, make: Make) -> Key:
+    """Give a key with which the MAC is made in another way."""
+    misused = Key(causes, key, source)
+    misused.keyed = partial(_Making, partial(make, Key(causes, key, source)))
+    return misused
 
-    __slots__ = ("_make",)
 
-    def __init__(self, causes: tuple[Cause, ...], key: bytes, source: Source, make: Make) -> None:
-        super().__init__(causes, key, source)
+class _Making:
+    """A MAC that is made in another way."""
+
+    def __init__(self, make: Callable[[bytes], bytes]) -> None:
         self._make = make
 
-    def mac(self, message: bytes) -> bytes:
-        """Give what this way gives of a message, 32 bytes."""
-        return self._make(self, message)
+    def update(self, message: bytes) -> None:
+        """Take the message."""
+        self._message = message
+
+    def finalize(self) -> bytes:
+        """Give what this way gives of it, 32 bytes."""
+        return self._make(self._message)
 
 
 def active(entry: ApiKey) -> list[Source]:
@@ -183,7 +193,7 @@ def spoiled(source: Source, api_key: str | None) -> Iterator[Key]:
     for why, key in named:
         yield Key((*source.causes, why), key, source)
     for name, make in _MAKES:
-        yield _Misused((*source.causes, cause(name)), raw, source, make)
+        yield _misused((*source.causes, cause(name)), raw, source, make)
 
 
 def spoiled_twice(source: Source, api_key: str | None) -> Iterator[Key]:
@@ -199,7 +209,7 @@ def spoiled_twice(source: Source, api_key: str | None) -> Iterator[Key]:
                 if name != why.cause and again != raw:
                     yield Key((*causes, cause(name, **shown)), again, source)
         for name, make in _MAKES:
-            yield _Misused((*causes, cause(name)), key, source, make)
+            yield _misused((*causes, cause(name)), key, source, make)
 
 
 def _spellings(text: str, raw: bytes) -> Iterator[tuple[str, bytes, dict[str, object]]]:
@@ -262,6 +272,6 @@ _MAKES: tuple[tuple[str, Make], ...] = (
     ("hash_without_hmac", lambda key, message: sha256(message + key.raw).digest()),
     ("hash_without_hmac", lambda key, message: sha256(key.raw + b"\n" + message).digest()),
     ("hash_without_hmac", lambda key, message: sha256(message + b"\n" + key.raw).digest()),
-    ("signing_input_hashed", lambda key, message: Key.mac(key, sha256(message).digest())),
-    ("signing_input_hashed", lambda key, message: Key.mac(key, sha256(message).hexdigest().encode())),
+    ("signing_input_hashed", lambda key, message: key.mac(sha256(message).digest())),
+    ("signing_input_hashed", lambda key, message: key.mac(sha256(message).hexdigest().encode())),
 )

@@ -62,7 +62,7 @@ class Meter:
 
     def fitting(self, key: Key, messages: Iterable[bytes], signature: str) -> bytes | None:
         """Give the first message of which this key gives this signature; None where it is none."""
-        # `matches` asks a secret for its MAC and for nothing else, and it is the one place where MACs are compared.
+        # `matches` asks a secret for an HMAC that is keyed, and it is the one place where MACs are compared.
         secret = cast("Secret", key)
         for message in messages:
             if self.macs >= MAX_MACS:
