@@ -27,17 +27,15 @@ ROUTES = ("track", "identify", "group", "batch")
 
 _TYPES = ROUTES[:3]
 
-_TIMESTAMP = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9})?"
-    r"(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+# pydantic matches it in half the time that Python's own takes.
+_TIMESTAMP = (
+    r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9})?"
+    r"(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])\z"
 )
 
 
-def _real(timestamp: str) -> str:
-    match = _TIMESTAMP.fullmatch(timestamp)
-    if match is None:
-        raise ValueError("not spelled as a timestamp")
-    date(*map(int, match.groups()))
+def _on_a_day_that_exists(timestamp: str) -> str:
+    date.fromisoformat(timestamp[:10])
     return timestamp
 
 
@@ -52,7 +50,9 @@ if TYPE_CHECKING:
 else:
     OptionalText = Text
     OptionalMessageId = Annotated[str, StringConstraints(strict=True, pattern=r"\A[A-Za-z0-9._:-]{1,128}\z")]
-    OptionalTimestamp = Annotated[str, StringConstraints(strict=True), pydantic.AfterValidator(_real)]
+    OptionalTimestamp = Annotated[
+        str, StringConstraints(strict=True, pattern=_TIMESTAMP), pydantic.AfterValidator(_on_a_day_that_exists)
+    ]
     # Neither copied nor looked into: what is in there is any JSON.
     OptionalObject = pydantic.InstanceOf[dict]
 

@@ -1,18 +1,20 @@
-"""The canonical form by definition: RFC 8785 written out, with the place of every fault (SPEC §3.1, §3.2).
+"""The canonical form and the strict reading by definition, with the place of every fault (SPEC §3; RFC 8785, RFC 7493).
 
-Nothing in here asks a JSON library for a number or for the order of names. `rp_signing.canonical` is faster, and has to
-give the same bytes.
+Nothing in here asks a JSON library how a number is written or how names are ordered. `rp_signing.canonical` is faster,
+and has to give the same bytes and the same values.
 """
 
 from __future__ import annotations
 
+import re
 from enum import Enum
+from json import JSONDecodeError, JSONDecoder
 from json.encoder import encode_basestring
 from typing import Any, NoReturn
 
 from .errors import CanonicalizationError, Reason
 
-__all__ = ["MAX_DEPTH", "MAX_INTEGER", "Fault", "type_name", "write_exactly", "write_number"]
+__all__ = ["MAX_DEPTH", "MAX_INTEGER", "parse_exactly", "type_name", "write_exactly", "write_number"]
 
 MAX_DEPTH = 64
 """How many arrays and objects may stand in one another (SPEC CAN-10)."""
@@ -178,3 +180,83 @@ def _too_deep() -> Fault:
 
 def _lone_surrogate(what: str) -> Fault:
     return Fault(Reason.PAYLOAD_SURROGATE, f"{what} holds half of a surrogate pair, which no UTF-8 can carry")
+
+
+# Reading
+
+
+def parse_exactly(raw: bytes) -> Any:
+    """Do what `rp_signing.parse` does, the slow way, of bytes of whatever length."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise CanonicalizationError(
+            Reason.PAYLOAD_NOT_UTF8, f"byte {error.start} is not UTF-8 ({error.reason})"
+        ) from None
+    # Before the parser sees it: its recursion must not decide how deep is too deep.
+    if _brackets_too_deep(text):
+        raise CanonicalizationError(Reason.PAYLOAD_DEPTH, f"nested deeper than {MAX_DEPTH} levels")
+    try:
+        value = _DECODER.decode(text)
+    except JSONDecodeError as error:
+        hint = " (a byte order mark)" if text.startswith("\ufeff") else ""
+        raise CanonicalizationError(
+            Reason.PAYLOAD_NOT_JSON, f"line {error.lineno}, column {error.colno}: {error.msg}{hint}"
+        ) from None
+    # What has a canonical form has none of the faults left: surrogates, and those that the hooks left in place.
+    write_exactly(value)
+    return value
+
+
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_NO_BRACKET = re.compile(r"[^\[\]{}]++")
+
+
+def _brackets_too_deep(text: str) -> bool:
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return False
+    depth = 0
+    for bracket in _NO_BRACKET.sub("", _STRING.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        if depth > MAX_DEPTH:
+            return True
+    return False
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                members[name] = Fault(Reason.PAYLOAD_DUPLICATE_KEY, "this name stands twice in its object")
+            seen.add(name)
+    return members
+
+
+def _integer(literal: str) -> int | float | Fault:
+    if len(literal) <= 17:
+        integer = int(literal)
+        if -MAX_INTEGER <= integer <= MAX_INTEGER:
+            return integer
+    number = float(literal)
+    if number - number == 0 and write_number(number) == literal:
+        return number
+    return Fault(
+        Reason.PAYLOAD_NUMBER_RANGE,
+        "an integer outside ±(2^53-1) would lose digits; the sender must write it as a string",
+    )
+
+
+def _decimal(literal: str) -> float | Fault:
+    number = float(literal)
+    if number - number == 0:
+        return number
+    return Fault(Reason.PAYLOAD_NUMBER_RANGE, "this number is larger than any double")
+
+
+def _constant(name: str) -> NoReturn:
+    raise CanonicalizationError(Reason.PAYLOAD_NOT_JSON, f"{name} is no JSON")
+
+
+_DECODER = JSONDecoder(object_pairs_hook=_members, parse_int=_integer, parse_float=_decimal, parse_constant=_constant)

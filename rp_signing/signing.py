@@ -219,8 +219,10 @@ def match_event(covered: bytes, signature: str, entry: ApiKey, secrets: Iterable
     Raises:
         VerificationError: ``event_signature_mismatch``.
     """
+    length, digest = len(covered), sha256(covered).hexdigest()
     for secret in secrets:
-        if matches(secret, event_signing_input(covered, entry.api_key_id, secret.key_id), signature):
+        signing_input = wire.signing_input("event", entry.api_key_id, secret.key_id, "-", "-", length, digest)
+        if matches(secret, signing_input, signature):
             return secret.key_id
     raise VerificationError(
         Reason.EVENT_SIGNATURE_MISMATCH,

@@ -112,7 +112,7 @@ def signing_input(
     """
     return (
         f"RP1-HMAC-SHA256\n{purpose}\n{api_key_id}\n{key_id or '-'}\n{timestamp}\n{nonce}\n{length}\n{digest}"
-    ).encode()
+    ).encode("ascii")
 
 
 def read_headers(headers: Headers) -> SignedFields | UnsignedFields:
@@ -140,7 +140,7 @@ def read_headers(headers: Headers) -> SignedFields | UnsignedFields:
 
 _FIVE = itemgetter(*(name.lower().encode() for name in _OWN))
 _CONTENT_TYPE_NAME, _CONTENT_ENCODING_NAME = CONTENT_TYPE.lower().encode(), CONTENT_ENCODING.lower().encode()
-_JSON, _IDENTITY = MEDIA_TYPE.encode(), b"identity"
+_JSON = MEDIA_TYPE.encode()
 
 
 def glance(headers: Headers) -> Five | None:

@@ -55,7 +55,7 @@ def parse_target(data: bytes) -> None:
     except CanonicalizationError:
         value = CanonicalizationError
     try:
-        exact = canonical._parse_exact(data)
+        exact = canonical.parse_exactly(data)
     except CanonicalizationError:
         exact = CanonicalizationError
     assert (value is CanonicalizationError) == (exact is CanonicalizationError)

@@ -18,6 +18,7 @@ from corpus import events
 from second_json import canonical as second_canonical
 
 from rp_signing import CanonicalizationError, Reason, canonicalize
+from rp_signing.canonical import canonicalize_parsed
 from rp_signing.exact import write_exactly
 
 SPEC_NUMBERS = [
@@ -138,6 +139,7 @@ def test_every_power_of_two_and_its_neighbours() -> None:
             if math.isfinite(number):
                 assert canonicalize(number) == write_exactly(number)
                 assert canonicalize([number]) == write_exactly([number])
+                assert canonicalize_parsed(number) == canonicalize_parsed([number])[1:-1] == write_exactly(number)
 
 
 def test_events_as_people_send_them() -> None:

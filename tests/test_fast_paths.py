@@ -10,6 +10,7 @@ from corpus import astral_event, events, float_event, typical_event
 from parties import BODY, KEYS, NOW, Clock, signer
 
 from rp_signing import Keyring, Verifier, canonical, canonicalize, parse, wire
+from rp_signing.canonical import canonicalize_parsed
 
 
 def slow(*_: Any) -> NoReturn:
@@ -21,7 +22,7 @@ def slow(*_: Any) -> NoReturn:
 def no_slow_path(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every slow path fails the test."""
     monkeypatch.setattr(canonical, "write_exactly", slow)
-    monkeypatch.setattr(canonical, "_parse_exact", slow)
+    monkeypatch.setattr(canonical, "parse_exactly", slow)
     monkeypatch.setattr(wire, "_read_carefully", slow)
     monkeypatch.setattr(wire, "_pick", slow)
 
@@ -42,6 +43,23 @@ SLOW = [[-0.0], 1.0, 1e16, 1e20, 9.9e-6, 1e-7, float("1e300"), [".0,", 1.0], ["\
 def test_a_usual_value_is_written_by_the_engine(value: Any) -> None:
     """Whole and decimal floats, names of both kinds, wide and nested ones: the exact path is not asked."""
     canonicalize(value)
+
+
+@pytest.mark.parametrize(
+    "value", [1.5, "e-7,", "1+1", {"\U0001f600": 1, "\ud7ff": 2}, ["\ufb33"], [2**53 - 1], "2.0.1"]
+)
+def test_what_was_parsed_is_written_without_a_proof(value: Any, monkeypatch: Any) -> None:
+    """Nobody looks at the types of what `parse` gave, unless there is what looks like a number in another spelling."""
+    monkeypatch.setattr(canonical, "canonicalize", slow)
+    canonicalize_parsed(value)
+
+
+@pytest.mark.parametrize("value", [1.0, [-0.0], 1e16, 1e20, 1e-6, [1.5e-6], "a.0,", "e-6]", {"\ue000": "\U0001f600"}])
+def test_what_was_parsed_is_written_with_care_where_it_may_be_otherwise(value: Any, monkeypatch: Any) -> None:
+    """Whole floats, exponents, minus zero, names in two orders, and texts that look like them."""
+    monkeypatch.setattr(canonical, "canonicalize", slow)
+    with pytest.raises(AssertionError, match="the slow path"):
+        canonicalize_parsed(value)
 
 
 @pytest.mark.parametrize("value", SLOW)
@@ -66,7 +84,7 @@ def test_events_are_written_and_read_by_the_engine() -> None:
 
 
 @pytest.mark.usefixtures("no_slow_path")
-@pytest.mark.parametrize("more", [[], [(b"content-type", b"application/json")], [(b"content-encoding", b"identity")]])
+@pytest.mark.parametrize("more", [[], [(b"content-type", b"application/json")], [(b"host", b"a"), (b"accept", b"b")]])
 def test_an_asgi_server_s_headers_are_read_at_once(more: list[tuple[bytes, bytes]]) -> None:
     """A list of lower-case bytes, with and without what says that the body is plain JSON."""
     signed = [(name.lower().encode(), value.encode()) for name, value in signer(Clock()).sign(BODY).items()]

@@ -67,13 +67,12 @@ def test_a_glance_needs_all_five(name: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", [b"x-rp-api-key", b"x-rp-key-id", b"x-rp-signature"])
-@pytest.mark.parametrize("value", [b"?", b" ", b"sha256=", b"rpx_test_"])
+@pytest.mark.parametrize("value", [b"?", b" ", b"sha256=", b"rpx_test_", "\u00e9".encode(), b"\xe9"])
 def test_what_a_glance_leaves_open_is_refused_as_malformed(name: bytes, value: bytes) -> None:
     """A malformed api key, key id or signature is named as such, before what follows from it."""
     gate = Verifier(Keyring.of(KEYS), nonces=None, clock=Clock())
     signed = {own.lower().encode(): given.encode() for own, given in signer(Clock()).sign(BODY).items()}
     pairs = list({**signed, name: value}.items())
-    assert wire.glance(pairs) is not None
     assert reason(gate.check, pairs, BODY) == Reason.HEADER_MALFORMED
 
 

@@ -29,6 +29,7 @@ from rp_signing import (
     verify_event,
     wire,
 )
+from rp_signing.canonical import canonicalize_parsed
 from rp_signing.exact import write_exactly
 
 settings.register_profile("gate", deadline=None, max_examples=200, derandomize=True, database=None)
@@ -97,6 +98,7 @@ def test_the_fast_path_is_the_exact_path(value: Any) -> None:
     form = canonicalize(value)
     assert form == write_exactly(value) == second_canonical(value)
     assert form == rfc8785.dumps(value)
+    assert canonicalize_parsed(parse(form)) == form
 
 
 @given(st.dictionaries(TEXTS, st.one_of(FLOATS, TEXTS), min_size=2, max_size=12))
@@ -105,6 +107,8 @@ def test_objects_of_odd_names_and_floats(value: Any) -> None:
     """Members whose names order differently by code point, beside floats that orjson spells differently."""
     assert canonicalize(value) == write_exactly(value) == rfc8785.dumps(value)
     assert canonicalize([value, {"a": value}]) == write_exactly([value, {"a": value}])
+    for less in (value, dict(list(value.items())[1:])):
+        assert canonicalize_parsed(less) == canonicalize_parsed([less])[1:-1] == write_exactly(less)
 
 
 @given(VALUES)

@@ -141,7 +141,7 @@ def lax(read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
         try:
             return read(raw)
         except (TypeError, ValueError):
-            return canonical._parse_exact(raw)
+            return canonical.parse_exactly(raw)
 
     return parse
 

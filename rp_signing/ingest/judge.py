@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..canonical import canonicalize
+from ..canonical import canonicalize_parsed
 from ..errors import Reason, VerificationError
 from ..events import EventFault, EventsRefused, events_of, judge_events
 from ..keys import ApiKey, Secret
@@ -61,7 +61,7 @@ def verified(event: dict[str, Any], entry: ApiKey, secrets: list[Secret]) -> Rec
     signature = event_signature(event)
     unsigned = event.copy()
     del unsigned[SIGNATURE_MEMBER]
-    covered = canonicalize(unsigned)
+    covered = canonicalize_parsed(unsigned)
     key_id = match_event(covered, signature, entry, secrets)
     return ReceivedEvent(event["messageId"], event["type"], covered.decode(), signature, key_id)
 
@@ -73,4 +73,4 @@ def _unsigned(event: dict[str, Any]) -> ReceivedEvent:
             "the event is signed, but the request is not: sign it too, or leave the member out",
             "/" + SIGNATURE_MEMBER,
         )
-    return ReceivedEvent(event["messageId"], event["type"], canonicalize(event).decode(), None, None)
+    return ReceivedEvent(event["messageId"], event["type"], canonicalize_parsed(event).decode(), None, None)
