@@ -31,9 +31,16 @@ MAX_REPLY = 1024 * 1024
 """Bytes of an answer that are read at the most."""
 
 _AGAIN = "the events may or may not be stored; send(error.prepared) is safe, nothing is stored twice"
-_NOTHING_SENT = "nothing was sent: is base_url right, and the endpoint up? send(error.prepared) sends the same events"
-# Of httpcore2 and httpx2 alike: both raise these before the first byte of a request.
-_UNCONNECTED = ("ConnectError", "ConnectTimeout")
+_SEND = "send(error.prepared) sends the same events"
+_LOOK = "is base_url right, and the endpoint up?"
+# What httpcore2 and httpx2 alike raise before the first byte of a request → what to look at.
+_NOTHING_SENT = {
+    "ConnectError": _LOOK,
+    "ConnectTimeout": _LOOK,
+    "ProxyError": "the proxy lets nothing through; are its URL, user and password right, and may it reach base_url?",
+    "PoolTimeout": "every connection was busy with another call; send less at once, or make a second client;",
+}
+_UNTRUSTED = "its certificate is not trusted here; SSL_CERT_FILE or verify= adds an authority, base_url has the name;"
 _SECONDS = re.compile("[0-9]{1,9}")
 _PAGE = re.compile(r"https?://[!-~]{1,400}")
 # 413 and 422, as the endpoint answers them, are about the payload; so is a messageId that is taken.
@@ -85,7 +92,8 @@ def no_answer(outgoing: Outgoing, credentials: Credentials, cause: BaseException
     """Say that no answer came, and what the HTTP client said, as text."""
     name = type(cause).__name__
     said = credentials.scrub(f"{name}: {cause}".rstrip(": "))
-    told = f"no connection ({said}); {_NOTHING_SENT}" if name in _UNCONNECTED else f"no answer ({said}); {_AGAIN}"
+    look = _UNTRUSTED if "CERTIFICATE_VERIFY_FAILED" in said else _NOTHING_SENT.get(name)
+    told = f"no answer ({said}); {_AGAIN}" if look is None else f"no connection ({said}); nothing was sent: {look} {_SEND}"
     return IngestUnavailable(told, prepared=outgoing.prepared)
 
 
