@@ -33,9 +33,9 @@ def call(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any
 @pytest.mark.parametrize("status", [407, 502])
 def test_a_proxy_that_does_not_connect_is_named(call: Any, status: int) -> None:
     """A proxy that answers CONNECT with an error let nothing through; the error says so, and names the proxy."""
-    with answering(reply(status, b"<html>not you</html>")) as proxy:
-        with pytest.raises(IngestUnavailable, match=rf"ProxyError: {status} .*nothing was sent: the proxy") as caught:
-            call("https://ingest.invalid", proxy=proxy.url.replace("//", "//user:hush@"))
+    said = rf"ProxyError: {status} .*nothing was sent: the proxy"
+    with answering(reply(status, b"<html>no</html>")) as proxy, pytest.raises(IngestUnavailable, match=said) as caught:
+        call("https://ingest.invalid", proxy=proxy.url.replace("//", "//user:hush@"))
     assert [request.path for request in proxy.arrived] == ["ingest.invalid:443"]
     assert caught.value.prepared.message_ids == ["m-1"]
     assert "hush" not in str(caught.value)

@@ -93,7 +93,8 @@ def no_answer(outgoing: Outgoing, credentials: Credentials, cause: BaseException
     name = type(cause).__name__
     said = credentials.scrub(f"{name}: {cause}".rstrip(": "))
     look = _UNTRUSTED if "CERTIFICATE_VERIFY_FAILED" in said else _NOTHING_SENT.get(name)
-    told = f"no answer ({said}); {_AGAIN}" if look is None else f"no connection ({said}); nothing was sent: {look} {_SEND}"
+    unsent = f"no connection ({said}); nothing was sent: {look} {_SEND}"
+    told = f"no answer ({said}); {_AGAIN}" if look is None else unsent
     return IngestUnavailable(told, prepared=outgoing.prepared)
 
 
