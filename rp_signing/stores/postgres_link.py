@@ -51,8 +51,9 @@ _T = TypeVar("_T")
 Steps: TypeAlias = Generator[Wait, Ready | int, _T]
 """A generator that `wait` of a psycopg connection runs; what it returns."""
 
-Pool: TypeAlias = "psycopg_pool.ConnectionPool[psycopg.Connection[Any]]"
-AsyncPool: TypeAlias = "psycopg_pool.AsyncConnectionPool[psycopg.AsyncConnection[Any]]"
+# Of Any: what `ConnectionPool(url)` is a pool of, pyright cannot tell.
+Pool: TypeAlias = "psycopg_pool.ConnectionPool[Any]"
+AsyncPool: TypeAlias = "psycopg_pool.AsyncConnectionPool[Any]"
 Failure = psycopg.Error
 """Whatever psycopg and its pool raise."""
 
