@@ -229,7 +229,7 @@ def converse(pool: Pool, seconds: float, steps: Flow[_T]) -> _T:
         psycopg.Error: there is no connection in time, or what the steps raise.
     """
     started = monotonic()
-    connection = pool.getconn(timeout=seconds)
+    connection: psycopg.Connection[Any] = pool.getconn(timeout=seconds)
     exchange = Exchange(connection, seconds, started)
     try:
         try:
@@ -246,7 +246,7 @@ def converse(pool: Pool, seconds: float, steps: Flow[_T]) -> _T:
 async def aconverse(pool: AsyncPool, seconds: float, steps: Flow[_T]) -> _T:
     """Do what `converse` does, without holding up the event loop."""
     started = monotonic()
-    connection = await pool.getconn(timeout=seconds)
+    connection: psycopg.AsyncConnection[Any] = await pool.getconn(timeout=seconds)
     exchange = Exchange(connection, seconds, started)
     try:
         try:
