@@ -6,6 +6,7 @@ import multiprocessing
 from collections.abc import Callable
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from typing import Any
 
 import pytest
 from event_store_kinds import claim_of, event, received
@@ -51,6 +52,28 @@ def test_a_file_without_a_name_takes_no_nonces(tmp_path: Path, take: Callable[[P
     with pytest.raises(StoreError, match="removed or replaced"):
         store.release(claim(), token)
     store.close()
+
+
+@TAKEN_AWAY
+def test_the_doctor_sees_that_a_file_is_without_a_name(tmp_path: Path, take: Callable[[Path], None]) -> None:
+    """What refuses everything is not well: the doctor of either store says that, and what to do."""
+    for kind in (SQLiteNonceStore, SQLiteEventStore):
+        path = tmp_path / kind.__name__ / "folder" / "kept.db"
+        path.parent.mkdir(parents=True)
+        store = kind(path)
+        assert store.doctor() == []
+        take(path)
+        (found,) = store.doctor()
+        assert f"{path} has been removed or replaced" in found
+        assert "opened anew" in found
+        store.close()
+
+
+@pytest.mark.parametrize("kind", [SQLiteNonceStore, SQLiteEventStore])
+def test_memory_is_no_file(kind: Any) -> None:
+    """R8: SQLite's name for memory is refused, since every process would have nonces and events of its own."""
+    with pytest.raises(StoreError, match=":memory: cannot be opened: it names no file"):
+        kind(":memory:")
 
 
 @TAKEN_AWAY

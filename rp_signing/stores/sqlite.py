@@ -55,7 +55,7 @@ class SQLiteNonceStore:
             a file that was lost could have taken it. None: now. 0 states that nothing was accepted earlier.
 
     Raises:
-        StoreError: the file cannot be opened or made.
+        StoreError: the file cannot be opened or made, or the path names none, as ``:memory:`` does.
     """
 
     def __init__(self, path: str | os.PathLike[str], born: float | None = None) -> None:
@@ -179,9 +179,11 @@ def claim_within(database: sqlite3.Connection, claim: Claim, clock: Clock) -> in
     return token
 
 
-def findings(database: sqlite3.Connection, now: float) -> list[str]:
+def findings(database: Database, now: float) -> list[str]:
     """Say what is wrong with the nonces and their file, a sentence each; `now` in Unix seconds."""
-    found = [
+    fault = database.misplaced()
+    found = [] if fault is None else [f"{fault}: everything is refused until the store is opened anew"]
+    found += [
         f"SQLite finds damage: {row[0]}" for row in database.execute("PRAGMA quick_check").fetchall() if row[0] != "ok"
     ]
     (journal,) = database.execute("PRAGMA journal_mode").fetchone()

@@ -21,9 +21,15 @@ class Database(sqlite3.Connection):
     """An open file that knows whether its path still leads to it."""
 
     def opened_at(self, path: Path) -> None:
-        """Remember which file stands at the path now."""
+        """Remember which file stands at the path now.
+
+        Raises:
+            sqlite3.OperationalError: there is none, as behind ``:memory:``.
+        """
         self._path = path
         self._file = _file_at(path)
+        if self._file is None:
+            raise sqlite3.OperationalError("it names no file, and memory is lost with the process and shared with none")
 
     def judge_place(self) -> None:
         """Refuse when the file has been removed, or another one stands in its place.
@@ -34,8 +40,15 @@ class Database(sqlite3.Connection):
         Raises:
             sqlite3.OperationalError: saying so.
         """
-        if _file_at(self._path) != self._file:
-            raise sqlite3.OperationalError(f"{self._path} has been removed or replaced since it was opened")
+        fault = self.misplaced()
+        if fault is not None:
+            raise sqlite3.OperationalError(fault)
+
+    def misplaced(self) -> str | None:
+        """Say that the file has been removed, or another one stands in its place; None: it has not."""
+        if _file_at(self._path) == self._file:
+            return None
+        return f"{self._path} has been removed or replaced since it was opened"
 
 
 class Transaction:
