@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import pickle
 import socket
 import time
@@ -197,6 +199,15 @@ def test_an_answer_that_is_no_receipt_is_no_success(call: Any, script: Script) -
     """Garbage, a cut-off, 10 MB, another 2xx, a receipt for other events: nobody can tell whether they are stored."""
     error = refusal(call, script, IngestUnavailable)
     assert "send(error.prepared)" in str(error)
+
+
+def test_what_a_proxy_does_to_an_answer_is_named(call: Any) -> None:
+    """An answer that was compressed unasked, and a proxy's own refusal, are told from an endpoint that is none."""
+    squeezed = reply(202, gzip.compress(json.dumps(receipt()).encode()), Content_Encoding="gzip")
+    assert "it is compressed" in str(refusal(call, squeezed, IngestUnavailable))
+    refused = reply(503, gzip.compress(json.dumps(problem("replay_store_full")).encode()), Content_Encoding="gzip")
+    assert "it is compressed" in str(refusal(call, refused, IngestUnavailable))
+    assert "user and password" in str(refusal(call, reply(407, b"<html>who are you?</html>"), RequestRefused))
 
 
 def test_nobody_listening_is_told_with_the_cause(call: Any) -> None:

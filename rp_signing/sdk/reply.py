@@ -145,9 +145,7 @@ def _receipt(
         or known["request_id"] is None
         or trust not in ("high", "standard")
     ):
-        return _unreadable(
-            f"status {reply.status} without the receipt that belongs to it: is this the endpoint?", known
-        )
+        return _unreadable(f"status {reply.status} without the receipt that belongs to it: {_stranger(reply)}", known)
     if stored + duplicates != len(prepared.message_ids):
         said = f"{stored:,} stored and {duplicates:,} duplicates of {len(prepared.message_ids):,} events"
         return _unreadable(f"the receipt says {said}", known)
@@ -218,8 +216,17 @@ def _said(reply: Reply, document: dict[str, Any], credentials: Credentials, know
     if known["request_id"]:
         parts.append(f" (request {known['request_id']})")
     elif not document:
-        parts.append(" without a problem document: did something other than the endpoint answer?")
+        parts.append(f" without a problem document: {_stranger(reply)}")
     return "".join(parts)
+
+
+def _stranger(reply: Reply) -> str:
+    """Ask what may stand behind an answer that is not as the endpoint answers."""
+    if reply.headers.get("content-encoding", "identity") != "identity":
+        return "it is compressed, which was not asked for; does a proxy do that?"
+    if reply.status == 407:
+        return "it is a proxy's; are user and password in its URL, and right?"
+    return "did something other than the endpoint answer?"
 
 
 def _document(reply: Reply) -> dict[str, Any]:
