@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import threading
 from typing import Any
 
 import httpx2
@@ -135,7 +137,33 @@ def _refusal(make: Any, sent: list[str]) -> str:
 
 
 class Ended(BaseException):
-    """What ends a call from outside, as ^C and a worker's timeout do."""
+    """What ends a call from outside, as ^C does."""
+
+
+class TimeLimit(Exception):
+    """What ends a call from outside, as the time limit of a worker of Celery or RQ does."""
+
+
+def test_the_time_limit_of_a_worker_ends_a_call(tracked: list[str]) -> None:
+    """What a signal handler raises in the middle of a call is not taken for an answer that did not come."""
+
+    def end(*_: object) -> None:
+        raise TimeLimit
+
+    def strike(request: Any, connection: Any, over: threading.Event) -> None:
+        signal.pthread_kill(worker, signal.SIGUSR1)
+        over.wait()
+
+    worker, before = threading.get_ident(), signal.signal(signal.SIGUSR1, end)
+    try:
+        with answering(strike) as server, pytest.raises(TimeLimit) as caught:
+            _send(RetainPixel, server.url)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    del server  # it holds what arrived, and this frame is one of the error's
+    text = collected(caught.value, tracked)
+    assert API_KEY not in text
+    assert "site-packages/http" not in text
 
 
 def test_what_ends_a_call_from_outside_brings_nothing_along(tracked: list[str]) -> None:

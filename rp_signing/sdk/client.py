@@ -42,7 +42,8 @@ class RetainPixel(Sender):
             receipt = client.track(user_id="user-123", event="Order Completed", properties={"total": 49.9})
 
     Every call returns a `Receipt` or raises `NotDelivered`, of which each kind names a cause; what it raises holds the
-    events in ``.prepared``. `track`, `identify` and `group` take, by name: ``user_id``, ``anonymous_id``, ``event``,
+    events in ``.prepared``. What ends a call from outside, such as the time limit of a worker, is raised as it came.
+    `track`, `identify` and `group` take, by name: ``user_id``, ``anonymous_id``, ``event``,
     ``group_id``, ``properties``, ``traits``, ``context``, ``timestamp``, ``message_id`` (see `Members`).
 
     Args:
@@ -51,7 +52,8 @@ class RetainPixel(Sender):
             which the log says once, when the client is made. None or empty is refused: it is what a missing variable
             gives.
         base_url: such as ``https://ingest.example``; left out, RETAINPIXEL_BASE_URL.
-        timeout: seconds that a call may take in all; 5 of them to connect.
+        timeout: seconds that a call may take in all, 5 of them to connect; to look a name up, the system takes its own
+            time, unless within asyncio.
         http_client: an ``httpx2.Client`` to send with, its hooks, headers and cookies included; whoever made it
             closes it.
         transport: an ``httpx2.BaseTransport`` to send with; closed with this client.
