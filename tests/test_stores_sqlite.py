@@ -69,6 +69,14 @@ def test_the_doctor_sees_that_a_file_is_without_a_name(tmp_path: Path, take: Cal
         store.close()
 
 
+def test_a_birth_that_is_no_time_makes_no_file(tmp_path: Path) -> None:
+    """What cannot be a store is not begun, so that a later start finds no half of one."""
+    for born in ("now", float("nan")):
+        with pytest.raises((TypeError, ValueError)):
+            SQLiteNonceStore(tmp_path / "nonces.db", born=born)  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("kind", [SQLiteNonceStore, SQLiteEventStore])
 def test_memory_is_no_file(kind: Any) -> None:
     """R8: SQLite's name for memory is refused, since every process would have nonces and events of its own."""

@@ -60,10 +60,11 @@ class SQLiteNonceStore:
 
     def __init__(self, path: str | os.PathLike[str], born: float | None = None) -> None:
         self._process = os.getpid()
+        second = floor(time.time() if born is None else born)  # what is no number makes no file
         self._database = open_database(path)
         self._commits = GroupCommit(self._database)
         try:
-            create_tables(self._database, floor(time.time() if born is None else born))
+            create_tables(self._database, second)
         except sqlite3.Error as error:
             self._database.close()
             raise StoreError(f"no nonce store can be made in {os.fspath(path)}: {error}") from error
