@@ -42,6 +42,7 @@ __all__ = [
     "aconverse",
     "connect",
     "converse",
+    "fault_of_pool",
 ]
 
 TIMEOUT = 10.0
@@ -258,6 +259,14 @@ async def aconverse(pool: AsyncPool, seconds: float, steps: Flow[_T]) -> _T:
         if not exchange.idle:
             await connection.close()
         await pool.putconn(connection)
+
+
+def fault_of_pool(pool: object, asynchronous: bool) -> TypeError | None:
+    """Give the error for what is no such pool, without what was given: it may be a URL, and a password in it."""
+    if isinstance(pool, psycopg_pool.AsyncConnectionPool if asynchronous else psycopg_pool.ConnectionPool):
+        return None
+    wanted = "AsyncConnectionPool" if asynchronous else "ConnectionPool, such as connect(url) gives"
+    return TypeError(f"pool must be a psycopg_pool.{wanted}; this is {type(pool).__name__}")
 
 
 def connect(url: str, *, seconds: float = TIMEOUT, size: int = 10) -> Pool:
