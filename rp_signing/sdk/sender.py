@@ -25,8 +25,8 @@ TIMEOUT = 15.0
 """Seconds in all, from the call to the last byte of the answer."""
 
 _MUCH_SKEW = 30
-_OF_THE_WAY = frozenset(("anyio", "asyncio", "builtins", "h11", "httpcore2", "httpx2", "socket", "socksio", "ssl"))
-"""The packages whose exceptions say that a request did not get through; those of others are no answer's."""
+_OF_THE_WAY = frozenset(("anyio", "asyncio", "builtins", "h11", "h2", "httpcore2", "httpx2", "socksio"))
+"""Whose exceptions say, as every OSError does, that a request did not get through; those of others end the call."""
 
 _LOG = logging.getLogger("rp_signing.sdk")
 
@@ -131,7 +131,8 @@ class Sender:
 
     def _failed(self, outgoing: Outgoing, status: int | None, cause: BaseException) -> BaseException:
         """Turn what ended the exchange into what the caller gets."""
-        if not isinstance(cause, Exception) or type(cause).__module__.partition(".")[0] not in _OF_THE_WAY:
+        package = type(cause).__module__.partition(".")[0]
+        if not isinstance(cause, OSError) and (not isinstance(cause, Exception) or package not in _OF_THE_WAY):
             # ^C, a cancellation, a worker's time limit or a hook's own error, as it came, without the HTTP client's
             # frames: they hold the api key.
             cause.__cause__ = cause.__context__ = None
