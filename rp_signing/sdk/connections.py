@@ -85,7 +85,10 @@ def connection_options(settings: Settings, handed_in: object, url: httpx2.URL) -
             )
     verify = settings.get("verify", True)
     if not isinstance(verify, (bool, ssl.SSLContext)):
-        raise TypeError(f"verify= must be a bool or an ssl.SSLContext, not {type(verify).__name__}")
+        raise TypeError(
+            f"verify= must be a bool or an ssl.SSLContext, not {type(verify).__name__}; "
+            "ssl.create_default_context(cafile=…) makes one of a file"
+        )
     options = dict(_LIMITS)
     if handed_in is not None:
         return options

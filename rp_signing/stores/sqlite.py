@@ -47,7 +47,8 @@ class SQLiteNonceStore:
 
     What was acknowledged survives the death of a process and, by ``synchronous=FULL``, of the machine. Refuses after a
     fork: make one store in each process. Refuses when the file, or its ``-wal`` or ``-shm``, has been removed or
-    replaced under it, until it is opened anew. Emptying ``rp_nonce`` by hand is forgetting: empty all three tables, or remove the file.
+    replaced under it, until it is opened anew. Emptying ``rp_nonce`` by hand is forgetting: empty all three tables, or
+    remove the file.
 
     Args:
         path: the file; made, and born then, where there is none.
