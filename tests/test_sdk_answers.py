@@ -80,6 +80,15 @@ def test_a_date_to_come_again_is_read_as_seconds(call: Any) -> None:
         assert least <= seconds <= most
 
 
+def test_a_wrong_clock_makes_no_long_wait(call: Any) -> None:
+    """A date in Retry-After counts from the answer's own Date: a sender whose clock is years behind waits no years."""
+    sent = datetime(2036, 1, 1, tzinfo=UTC)
+    again, date = (format_datetime(moment, usegmt=True) for moment in (sent + timedelta(seconds=9), sent))
+    for told, seconds in (({"Date": date}, 9), ({"Date": "noon"}, None), ({}, None)):
+        script = reply(503, Retry_After=again if seconds else "noon", **told)
+        assert refusal(call, script, IngestUnavailable, clock=lambda: 1_000_000_000.0).retry_after == seconds
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_an_error_that_names_it(call: Any, status: int) -> None:
     """No redirect is followed: its target is named, and the events go nowhere else."""

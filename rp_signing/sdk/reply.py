@@ -255,11 +255,17 @@ def _whole(document: dict[str, Any], name: str) -> int | None:
 
 
 def _retry_after(headers: Mapping[str, str], now: float) -> int | None:
-    """Read seconds, or a date as proxies write it (RFC 9110 §10.2.3), by the own clock."""
+    """Read seconds, or a date as proxies write it (RFC 9110 §10.2.3): by their own clock where they tell it."""
     text = headers.get("retry-after", "")
     if _SECONDS.fullmatch(text):
         return int(text)
+    until = _moment(text)
+    return None if until is None else max(0, ceil(until - (_moment(headers.get("date", "")) or now)))
+
+
+def _moment(date: str) -> float | None:
+    """Read an HTTP date as Unix seconds; None where it is none."""
     try:
-        return max(0, ceil(parsedate_to_datetime(text).timestamp() - now))
+        return parsedate_to_datetime(date).timestamp()
     except (ValueError, OverflowError):
         return None
