@@ -30,6 +30,12 @@ def call(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any
     return caller(request.param)
 
 
+def test_a_name_that_is_none_is_no_connection(call: Any) -> None:
+    """A host with an empty label, which no resolver is asked for, sent nothing either."""
+    with pytest.raises(IngestUnavailable, match="no connection .*nothing was sent: is base_url right"):
+        call("http://ingest..invalid")
+
+
 @pytest.mark.parametrize("status", [407, 502])
 def test_a_proxy_that_does_not_connect_is_named(call: Any, status: int) -> None:
     """A proxy that answers CONNECT with an error let nothing through; the error says so, and names the proxy."""
