@@ -32,7 +32,7 @@ def call(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any
 
 def test_a_name_that_is_none_is_no_connection(call: Any) -> None:
     """A host with an empty label, which no resolver is asked for, sent nothing either."""
-    with pytest.raises(IngestUnavailable, match="no connection .*nothing was sent: is base_url right"):
+    with pytest.raises(IngestUnavailable, match=r"no connection .*nothing was sent: is base_url right"):
         call("http://ingest..invalid")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import subprocess
+import sys
 from collections.abc import Callable
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -47,7 +49,14 @@ def its_index(path: Path) -> None:
     path.with_name(f"{path.name}-shm").unlink()
 
 
-TAKEN_AWAY = pytest.mark.parametrize("take", [removed, replaced, unreachable, its_log, its_index])
+def unlocked(path: Path) -> None:
+    """Copy the file as files are copied: that drops this process's locks, and the next to close it removes the log."""
+    path.read_bytes()
+    look = "import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); d.execute('SELECT * FROM sqlite_schema').fetchall()"
+    subprocess.run([sys.executable, "-c", f"{look}; d.close()", path], check=True)
+
+
+TAKEN_AWAY = pytest.mark.parametrize("take", [removed, replaced, unreachable, its_log, its_index, unlocked])
 
 
 @TAKEN_AWAY

@@ -26,7 +26,7 @@ class Database(sqlite3.Connection):
         Raises:
             sqlite3.OperationalError: there is none, as behind ``:memory:``.
         """
-        self.execute("SELECT 1 FROM sqlite_schema").fetchone()  # opens the two beside it, which then stay
+        self.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()  # opens the two beside it, which then stay
         beside = os.path.realpath(path)  # a link is followed
         self._files = {name: _file_at(name) for name in (str(path), f"{beside}-wal", f"{beside}-shm")}
         if self._files[str(path)] is None:
