@@ -71,7 +71,8 @@ class Window(NamedTuple):
         if born and timestamp <= born + self.future:
             raise VerificationError(
                 Reason.SIGNED_BEFORE_START,
-                "the nonce store was made anew and cannot know whether this request was taken before; sign it again",
+                "the nonce store was made anew and cannot know whether this was taken before; "
+                "sign again after Retry-After",
                 retry_after=max(1, born + self.future + 1 - now),
             )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import pickle
 import socket
 import time
@@ -76,6 +78,15 @@ def test_a_date_to_come_again_is_read_as_seconds(call: Any) -> None:
         seconds = refusal(call, reply(503, Retry_After=date), IngestUnavailable).retry_after
         assert seconds is not None
         assert least <= seconds <= most
+
+
+def test_a_wrong_clock_makes_no_long_wait(call: Any) -> None:
+    """A date in Retry-After counts from the answer's own Date: a sender whose clock is years behind waits no years."""
+    sent = datetime(2036, 1, 1, tzinfo=UTC)
+    again, date = (format_datetime(moment, usegmt=True) for moment in (sent + timedelta(seconds=9), sent))
+    for told, seconds in (({"Date": date}, 9), ({"Date": "noon"}, None), ({}, None)):
+        script = reply(503, Retry_After=again if seconds else "noon", **told)
+        assert refusal(call, script, IngestUnavailable, clock=lambda: 1_000_000_000.0).retry_after == seconds
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -197,6 +208,15 @@ def test_an_answer_that_is_no_receipt_is_no_success(call: Any, script: Script) -
     """Garbage, a cut-off, 10 MB, another 2xx, a receipt for other events: nobody can tell whether they are stored."""
     error = refusal(call, script, IngestUnavailable)
     assert "send(error.prepared)" in str(error)
+
+
+def test_what_a_proxy_does_to_an_answer_is_named(call: Any) -> None:
+    """An answer that was compressed unasked, and a proxy's own refusal, are told from an endpoint that is none."""
+    squeezed = reply(202, gzip.compress(json.dumps(receipt()).encode()), Content_Encoding="gzip")
+    assert "it is compressed" in str(refusal(call, squeezed, IngestUnavailable))
+    refused = reply(503, gzip.compress(json.dumps(problem("replay_store_full")).encode()), Content_Encoding="gzip")
+    assert "it is compressed" in str(refusal(call, refused, IngestUnavailable))
+    assert "user and password" in str(refusal(call, reply(407, b"<html>who are you?</html>"), RequestRefused))
 
 
 def test_nobody_listening_is_told_with_the_cause(call: Any) -> None:

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import httpx2
 import pytest
 from recorded import URL, VARIABLES, Wire
@@ -203,7 +204,7 @@ def test_arguments_of_connections_are_checked(kind: Any) -> None:
     for name, value in (("verify", False), ("proxy", "http://proxy.invalid")):
         with pytest.raises(ValueError, match=f"{name}= is for the connections"):
             kind(**settings, **{name: value, "transport": Wire().transport})
-    with pytest.raises(TypeError, match=r"verify= must be a bool or an ssl\.SSLContext, not str"):
+    with pytest.raises(TypeError, match=r"verify= must be a bool or an ssl\.SSLContext, not str; .*cafile="):
         kind(**settings, verify="ca.pem")
     with pytest.raises(ValueError, match="must be like http://") as caught:
         kind(**settings, proxy="gopher://user:hush@x")
@@ -264,7 +265,9 @@ def test_a_client_that_was_handed_in_sends_as_it_was_set_up() -> None:
 
 
 def test_a_way_that_was_handed_in_is_checked() -> None:
-    """A transport or client of the other kind is named at construction, and so are both at once."""
+    """A transport or client of the other kind, or of httpx, is named at construction, and so are both at once."""
+    with httpx.Client() as older, pytest.raises(TypeError, match=r"be an httpx2\.Client, not httpx\.Client"):
+        RetainPixel(**SETTINGS, base_url=URL, http_client=older)  # type: ignore[arg-type]
     for kind, other in ((RetainPixel, "Async"), (AsyncRetainPixel, "")):
         make: Any = kind
         for name, value in (("http_client", f"{other}Client"), ("transport", f"{other}HTTPTransport")):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import threading
 from typing import Any
 
 import httpx2
@@ -24,6 +26,7 @@ REJECTED = {
     "live": secret_text(b"l" * 32, live=True),
     "exchanged": "rpx_test_exchanged_for_a_secret",
 }
+PASSWORD = secret_text(b"p" * 32, live=False)
 BAD_KEY = "rpx_demo_of_no_kind"
 CALLS: list[Any] = [
     reply(401, problem("signature_invalid")),
@@ -93,6 +96,36 @@ def test_a_constructor_that_refuses_something_else_forgets_them_too(kind: Any, t
     assert BAD_KEY not in _refusal(lambda: kind(api_key=BAD_KEY, secret=SECRET, base_url=URL), tracked)
 
 
+@pytest.mark.parametrize("scheme", ["http", "gopher"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_constructor_forgets_the_password_of_a_proxy(
+    kind: Any, scheme: str, tracked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in no frame of what refuses the proxy, or anything else, given as an argument or by the environment."""
+    for more in ({"timeout": 0}, {"verify": "x"}):
+        assert PASSWORD not in _refusal(lambda more=more: _by_proxy(kind, scheme, **more), tracked)
+    monkeypatch.setenv("HTTPS_PROXY", f"{scheme}://user:{PASSWORD}@proxy.invalid:3128")
+    monkeypatch.setenv("SSL_CERT_FILE", "nothing.pem")
+    made = {"api_key": API_KEY, "secret": SECRET, "base_url": "https://ingest.invalid"}
+    assert PASSWORD not in _refusal(lambda: kind(**made), tracked)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_constructor_forgets_a_base_url_with_a_password(
+    kind: Any, tracked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A base URL that is refused for the password in it is in no frame, given as an argument or by the environment."""
+    made: dict[str, Any] = {"api_key": API_KEY, "secret": SECRET}
+    assert PASSWORD not in _refusal(lambda: kind(base_url=f"https://user:{PASSWORD}@ingest.invalid", **made), tracked)
+    monkeypatch.setenv("RETAINPIXEL_BASE_URL", f"https://user:{PASSWORD}@ingest.invalid")
+    assert PASSWORD not in _refusal(lambda: kind(**made), tracked)
+
+
+def _by_proxy(kind: Any, scheme: str, **more: Any) -> None:
+    url = "https://ingest.invalid"
+    kind(api_key=API_KEY, secret=SECRET, base_url=url, proxy=f"{scheme}://user:{PASSWORD}@proxy.invalid", **more)
+
+
 def _refusal(make: Any, sent: list[str]) -> str:
     try:
         make()
@@ -104,7 +137,33 @@ def _refusal(make: Any, sent: list[str]) -> str:
 
 
 class Ended(BaseException):
-    """What ends a call from outside, as ^C and a worker's timeout do."""
+    """What ends a call from outside, as ^C does."""
+
+
+class TimeLimit(Exception):
+    """What ends a call from outside, as the time limit of a worker of Celery or RQ does."""
+
+
+def test_the_time_limit_of_a_worker_ends_a_call(tracked: list[str]) -> None:
+    """What a signal handler raises in the middle of a call is not taken for an answer that did not come."""
+
+    def end(*_: object) -> None:
+        raise TimeLimit
+
+    def strike(request: Any, connection: Any, over: threading.Event) -> None:
+        signal.pthread_kill(worker, signal.SIGUSR1)
+        over.wait()
+
+    worker, before = threading.get_ident(), signal.signal(signal.SIGUSR1, end)
+    try:
+        with answering(strike) as server, pytest.raises(TimeLimit) as caught:
+            _send(RetainPixel, server.url)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    del server  # it holds what arrived, and this frame is one of the error's
+    text = collected(caught.value, tracked)
+    assert API_KEY not in text
+    assert "site-packages/http" not in text
 
 
 def test_what_ends_a_call_from_outside_brings_nothing_along(tracked: list[str]) -> None:

@@ -127,7 +127,6 @@ def test_a_client_of_another_event_loop_is_refused() -> None:
         with pytest.raises(ClientUnusable, match="another event loop") as caught:
             asyncio.run(_one(client))
         assert caught.value.message_ids == ["m-1"]
-        asyncio.run(client.aclose())
 
 
 def test_a_client_that_was_handed_in_keeps_the_time_between_pieces() -> None:

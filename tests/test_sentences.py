@@ -227,8 +227,8 @@ SENTENCES: list[tuple[Callable[[], Any], str]] = [
     (lambda: api_key_text(b"", live=True),
      "an api key is made of 16 random bytes"),
     (lambda: Window().judge_birth(NOW, NOW, NOW),
-     "signed_before_start: the nonce store was made anew and cannot know whether this request was taken "
-     "before; sign it again"),
+     "signed_before_start: the nonce store was made anew and cannot know whether this was taken before; "
+     "sign again after Retry-After"),
     (lambda: Window().judge_memory(NOW - 300, NOW - 300, NOW),
      "timestamp_forgotten: the nonces of this second were dropped (a clock stepped back, or the window "
      "grew): sign it again"),

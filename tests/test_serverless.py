@@ -99,6 +99,7 @@ def test_no_body_is_an_empty_one(event: dict[str, Any]) -> None:
     [
         ({**REST_API, "body": json.loads(BODY)}, "body is dict, parsed already"),
         ({**REST_API, "body": 5}, "body is int, parsed already"),
+        ({"headers": list(HEADERS.items()), "body": BODY.decode()}, "a part of it has another shape"),
         ({**REST_API, "isBase64Encoded": "false"}, "isBase64Encoded is str"),
         ({**REST_API, "isBase64Encoded": True, "body": "no base64!"}, "the body is no base64"),
         ({**REST_API, "isBase64Encoded": True, "body": "é"}, "the body is no base64"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from collections import Counter
 from typing import Any
 
@@ -14,7 +15,7 @@ from postgres_server import shared_server
 from test_stores_postgres import claim
 
 from rp_signing import Keyring, Reason, StoreError, VerificationError, Verifier
-from rp_signing.stores.postgres import AsyncPostgresNonceStore
+from rp_signing.stores.postgres import AsyncPostgresNonceStore, PostgresNonceStore
 
 
 @pytest.fixture
@@ -63,3 +64,20 @@ def test_the_async_store_is_born_with_its_tables(url: str) -> None:
             return caught.value
 
     assert asyncio.run(run()).reason == Reason.SIGNED_BEFORE_START
+
+
+URL = "postgresql://user:hush@db.invalid/db"
+
+
+@pytest.mark.parametrize("kind", [PostgresNonceStore, AsyncPostgresNonceStore])
+def test_what_is_no_pool_of_its_kind_is_named_at_construction(kind: Any) -> None:
+    """A URL, or the pool of the other kind, is a TypeError that says what is wanted, and shows no password."""
+    asynchronous = kind is AsyncPostgresNonceStore
+    other = (psycopg_pool.ConnectionPool if asynchronous else psycopg_pool.AsyncConnectionPool)(URL, open=False)
+    for pool in (URL, other):
+        with pytest.raises(TypeError, match=r"pool must be a psycopg_pool\.(Async)?ConnectionPool") as caught:
+            kind(pool)
+        said = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+        ours = [str(frame.locals) for frame in said.stack if "rp_signing/stores" in frame.filename]
+        assert ours
+        assert "hush" not in "".join([str(caught.value), *ours])

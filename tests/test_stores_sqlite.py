@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import subprocess
+import sys
 from collections.abc import Callable
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from typing import Any
 
 import pytest
 from event_store_kinds import claim_of, event, received
@@ -35,7 +38,25 @@ def unreachable(path: Path) -> None:
     path.parent.rename(path.parent.with_name("elsewhere"))
 
 
-TAKEN_AWAY = pytest.mark.parametrize("take", [removed, replaced, unreachable])
+def its_log(path: Path) -> None:
+    """Remove what SQLite keeps beside a file, as somebody does who takes it for rubbish."""
+    for end in ("-wal", "-shm"):
+        path.with_name(path.name + end).unlink()
+
+
+def its_index(path: Path) -> None:
+    """Remove the half of it by which processes find one another's writes."""
+    path.with_name(f"{path.name}-shm").unlink()
+
+
+def unlocked(path: Path) -> None:
+    """Copy the file as files are copied: that drops this process's locks, and the next to close it removes the log."""
+    path.read_bytes()
+    look = "import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); d.execute('SELECT * FROM sqlite_schema').fetchall()"
+    subprocess.run([sys.executable, "-c", f"{look}; d.close()", path], check=True)
+
+
+TAKEN_AWAY = pytest.mark.parametrize("take", [removed, replaced, unreachable, its_log, its_index, unlocked])
 
 
 @TAKEN_AWAY
@@ -51,6 +72,37 @@ def test_a_file_without_a_name_takes_no_nonces(tmp_path: Path, take: Callable[[P
     with pytest.raises(StoreError, match="removed or replaced"):
         store.release(claim(), token)
     store.close()
+
+
+@TAKEN_AWAY
+def test_the_doctor_sees_that_a_file_is_without_a_name(tmp_path: Path, take: Callable[[Path], None]) -> None:
+    """What refuses everything is not well: the doctor of either store says that, and what to do."""
+    for kind in (SQLiteNonceStore, SQLiteEventStore):
+        path = tmp_path / kind.__name__ / "folder" / "kept.db"
+        path.parent.mkdir(parents=True)
+        store = kind(path)
+        assert store.doctor() == []
+        take(path)
+        (found,) = store.doctor()
+        assert found.startswith(str(path))
+        assert "has been removed or replaced" in found
+        assert "opened anew" in found
+        store.close()
+
+
+def test_a_birth_that_is_no_time_makes_no_file(tmp_path: Path) -> None:
+    """What cannot be a store is not begun, so that a later start finds no half of one."""
+    for born in ("now", float("nan")):
+        with pytest.raises((TypeError, ValueError)):
+            SQLiteNonceStore(tmp_path / "nonces.db", born=born)  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", [SQLiteNonceStore, SQLiteEventStore])
+def test_memory_is_no_file(kind: Any) -> None:
+    """R8: SQLite's name for memory is refused, since every process would have nonces and events of its own."""
+    with pytest.raises(StoreError, match=":memory: cannot be opened: it names no file"):
+        kind(":memory:")
 
 
 @TAKEN_AWAY

@@ -10,6 +10,11 @@ from math import floor
 from traceback import extract_tb
 from typing import Any, NamedTuple
 
+try:
+    import pydantic as _pydantic  # noqa: F401 - is the extra there?
+except ImportError as _error:
+    raise ImportError(f"{_error}; the endpoint needs its extra: pip install 'rp-signing[ingest]'") from None
+
 from .. import wire
 from ..canonical import DEFAULT_LIMIT, parse
 from ..errors import CanonicalizationError, Reason, StoreError, VerificationError

@@ -92,7 +92,7 @@ class SQLiteEventStore:
         clock: gives Unix seconds, for the claim; `time.time` when None.
 
     Raises:
-        StoreError: the file cannot be opened or made.
+        StoreError: the file cannot be opened or made, or the path names none, as ``:memory:`` does.
     """
 
     def __init__(self, path: str | os.PathLike[str], clock: Clock | None = None) -> None:

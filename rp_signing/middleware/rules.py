@@ -13,7 +13,7 @@ from typing import Any
 from .. import wire
 from ..canonical import DEFAULT_LIMIT, canonicalize, parse
 from ..errors import CanonicalizationError, Reason, VerificationError
-from ..keys import Keyring
+from ..keys import Keyring, forgetting
 from ..observation import Observe, observation_of, told
 from ..replay import FUTURE, PAST, Clock, NonceStore
 from ..stores.memory import MemoryNonceStore
@@ -81,19 +81,6 @@ class Door:
         if not body_timeout > 0:
             raise ValueError("body_timeout must be more than 0 seconds")
         _refuse_apart(nonces)
-        try:
-            self._verifier = Verifier(
-                keyring,
-                nonces=nonces,
-                past=past,
-                future=future,
-                max_body=max_body,
-                accept_reserialized=accept_reserialized,
-                clock=clock,
-            )
-        except (TypeError, ValueError) as error:
-            del keyring  # plain keys, it may be
-            raise error.with_traceback(None) from None
         self._app = app
         self._max_body = max_body
         self._body_timeout = body_timeout
@@ -101,6 +88,28 @@ class Door:
         self._clock = clock
         self._observe = observe
         self._errors_url = errors_url
+        self._judging: dict[str, Any] = {
+            "nonces": nonces,
+            "past": past,
+            "future": future,
+            "max_body": max_body,
+            "accept_reserialized": accept_reserialized,
+            "clock": clock,
+        }
+        try:
+            self.use(keyring)
+        except (TypeError, ValueError) as error:
+            del keyring  # plain keys, it may be
+            raise error.with_traceback(None) from None
+
+    @forgetting
+    def use(self, keyring: Keyring) -> None:
+        """Take another keyring, such as a keys file read again: from the next request on, in this process.
+
+        Raises:
+            TypeError: it is none; the door goes on with the one it has.
+        """
+        self._verifier = Verifier(keyring, **self._judging)
 
     def _unsigned(self, headers: wire.Headers, body: bytes) -> Unsigned | None:
         """Admit an unsigned request, parsed as strictly as a signed one; None where it is for the gate to judge."""

@@ -52,9 +52,12 @@ def request_of(event: Any) -> LambdaRequest:
     try:
         return _request_of(event)
     except TypeError as error:
-        # A traceback keeps the locals of its frames, and the api key is in these.
-        del event
-        raise error.with_traceback(None) from None
+        fault = error
+    except AttributeError:
+        fault = TypeError(f"this is no event of an HTTP gateway, a part of it has another shape; {_PROXY}")
+    # A traceback keeps the locals of its frames, and the api key is in these.
+    del event
+    raise fault.with_traceback(None) from None
 
 
 def _request_of(event: Any) -> LambdaRequest:

@@ -30,6 +30,8 @@ __all__ = ["CONNECT_TIMEOUT", "TIMEOUT", "AsyncRetainPixel", "RetainPixel"]
 CONNECT_TIMEOUT = 5.0
 """Seconds to connect."""
 
+_ANOTHER_LOOP = "the client made its connections on another event loop"
+
 
 class RetainPixel(Sender):
     """Sends events, signed where there is a secret. Safe to share between threads.
@@ -40,7 +42,8 @@ class RetainPixel(Sender):
             receipt = client.track(user_id="user-123", event="Order Completed", properties={"total": 49.9})
 
     Every call returns a `Receipt` or raises `NotDelivered`, of which each kind names a cause; what it raises holds the
-    events in ``.prepared``. `track`, `identify` and `group` take, by name: ``user_id``, ``anonymous_id``, ``event``,
+    events in ``.prepared``. What ends a call from outside, such as the time limit of a worker, is raised as it came.
+    `track`, `identify` and `group` take, by name: ``user_id``, ``anonymous_id``, ``event``,
     ``group_id``, ``properties``, ``traits``, ``context``, ``timestamp``, ``message_id`` (see `Members`).
 
     Args:
@@ -49,7 +52,8 @@ class RetainPixel(Sender):
             which the log says once, when the client is made. None or empty is refused: it is what a missing variable
             gives.
         base_url: such as ``https://ingest.example``; left out, RETAINPIXEL_BASE_URL.
-        timeout: seconds that a call may take in all; 5 of them to connect.
+        timeout: seconds that a call may take in all, 5 of them to connect; to look a name up, the system takes its own
+            time, unless within asyncio.
         http_client: an ``httpx2.Client`` to send with, its hooks, headers and cookies included; whoever made it
             closes it.
         transport: an ``httpx2.BaseTransport`` to send with; closed with this client.
@@ -229,16 +233,12 @@ class AsyncRetainPixel(Sender):
     async def send(self, prepared: Prepared) -> Receipt:
         """Send events again, signed anew: the same messageIds, so that none is stored twice. See `RetainPixel.send`."""
         self._check(prepared)
-        import asyncio  # at the first call: whoever sends without it does not wait for it
-
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            raise ClientUnusable("nothing was sent: there is no event loop of asyncio", prepared=prepared) from None
+        loop = _running_loop()
+        if loop is None:
+            raise ClientUnusable("nothing was sent: there is no event loop of asyncio", prepared=prepared)
         self._loop = self._loop or loop
         if self._loop is not loop:
-            text = "nothing was sent: the client made its connections on another event loop; make one client a loop"
-            raise ClientUnusable(text, prepared=prepared)
+            raise ClientUnusable(f"nothing was sent: {_ANOTHER_LOOP}; make one client a loop", prepared=prepared)
         outgoing = self._outgoing(prepared, self._way.is_closed)
         return self._receipt(outgoing, await self._exchange(outgoing))
 
@@ -265,13 +265,29 @@ class AsyncRetainPixel(Sender):
             return self._failed(outgoing, status, error)
 
     async def aclose(self) -> None:
-        """Close the connections, and nothing else: every call has been sent already."""
+        """Close the connections, and nothing else: every call has been sent already.
+
+        Raises:
+            ClientUnusable: it is not awaited on the event loop that the client sent on.
+        """
         self._closed = True
-        if self._closes:
-            await self._way.aclose()
+        if not self._closes:
+            return
+        if self._loop not in (None, _running_loop()):
+            raise ClientUnusable(f"the connections stay open: {_ANOTHER_LOOP}; close it there")
+        await self._way.aclose()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    import asyncio  # at the first call: whoever sends without it does not wait for it
+
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

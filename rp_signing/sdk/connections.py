@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Mapping
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 
 from .prepared import Outgoing
-from .proxies import environment_proxy
+from .proxies import proxy_of_environment
 from .sender import Settings
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def connection_options(settings: Settings, handed_in: object, url: httpx2.URL) -
     """Give what a pool of httpcore2 is to be made with: proxy, certificates, limits.
 
     Args:
-        settings: the arguments of the client.
+        settings: the arguments of the client, their ``proxy`` made sound by `rp_signing.sdk.proxies.take_proxy`.
         handed_in: its ``http_client`` or ``transport``, or None.
         url: the base URL; without ``proxy``, the environment's proxy for it is taken.
 
@@ -86,14 +85,15 @@ def connection_options(settings: Settings, handed_in: object, url: httpx2.URL) -
             )
     verify = settings.get("verify", True)
     if not isinstance(verify, (bool, ssl.SSLContext)):
-        raise TypeError(f"verify= must be a bool or an ssl.SSLContext, not {type(verify).__name__}")
+        raise TypeError(
+            f"verify= must be a bool or an ssl.SSLContext, not {type(verify).__name__}; "
+            "ssl.create_default_context(cafile=…) makes one of a file"
+        )
     options = dict(_LIMITS)
     if handed_in is not None:
         return options
-    if "proxy" in settings:
-        options["proxy"] = _sound(settings["proxy"], "proxy=")
-    elif found := environment_proxy(url):
-        options["proxy"] = _sound(found, f"the environment variable {url.scheme.upper()}_PROXY or ALL_PROXY")
+    if proxy := settings.get("proxy") or proxy_of_environment(url):
+        options["proxy"] = proxy
     if url.scheme == "https":
         options["ssl_context"] = _certificates(verify)
     return options
@@ -179,21 +179,6 @@ def _made(options: dict[str, Any]) -> dict[str, Any]:
     url = proxy.url
     place = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
     return options | {"proxy": httpcore2.Proxy(place, proxy.raw_auth, proxy.headers.raw, ssl_context=proxy.ssl_context)}
-
-
-def _sound(proxy: Any, source: str) -> httpx2.Proxy:
-    if not isinstance(proxy, (str, httpx2.URL, httpx2.Proxy)):
-        raise TypeError(f"{source} must be a str, an httpx2.URL or an httpx2.Proxy, not {type(proxy).__name__}")
-    try:
-        sound = proxy if isinstance(proxy, httpx2.Proxy) else httpx2.Proxy(proxy)
-    except (ValueError, httpx2.InvalidURL):
-        sound = None
-    # Without what was given: a proxy's URL may hold a password.
-    if sound is None or not sound.url.host:
-        raise ValueError(f"{source} must be like http://proxy.example:3128; https, socks5 and socks5h are the others")
-    if sound.url.scheme.startswith("socks") and find_spec("socksio") is None:
-        raise ImportError(f'{source} is a SOCKS proxy, which needs: pip install "httpx2[socks]"')
-    return sound
 
 
 def _certificates(verify: ssl.SSLContext | bool) -> ssl.SSLContext:

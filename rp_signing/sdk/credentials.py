@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from .. import grammar, wire
-from ..keys import ApiKey, Secret
+from ..keys import ApiKey, Secret, forgetting
 from ..signing import Signer, event_signing_input
 
 __all__ = ["ALLOW_LIVE", "Credentials", "Endpoint", "take_credentials"]
@@ -152,13 +152,18 @@ class Endpoint(NamedTuple):
     parsed: httpx2.URL
 
     @classmethod
+    @forgetting
     def of(cls, settings: dict[str, Any]) -> Self:
         """Take the argument ``base_url``, or else the environment variable RETAINPIXEL_BASE_URL.
+
+        Args:
+            settings: the client's arguments; ``base_url`` is taken out, so that no frame holds one that was refused.
 
         Raises:
             ValueError, TypeError: there is none, or it is no base URL.
         """
-        text, source = _argument(settings, "base_url", _BASE_URL)
+        given = {"base_url": settings.pop("base_url")} if "base_url" in settings else {}
+        text, source = _argument(given, "base_url", _BASE_URL)
         if text is None:
             raise ValueError(f"there is no base URL: give base_url=, or set the environment variable {_BASE_URL}")
         if not isinstance(text, str):

@@ -79,10 +79,12 @@ class NotDelivered(SigningError):
 class IngestUnavailable(NotDelivered):
     """No answer, a cut-off or unreadable one, 408, 429 or 5xx: send the same events again, they are stored once.
 
-    Without a connection nothing was sent; in all other cases the events may or may not be stored.
+    Without a connection nothing was sent; in all other cases the events may or may not be stored. ``prepared`` is never
+    None.
     """
 
     retryable = True
+    prepared: Prepared
 
 
 class ClientUnusable(NotDelivered):

@@ -22,7 +22,9 @@ def check_handed_in(client: tuple[object, type], transport: tuple[object, type])
     """
     for name, (given, kind) in (("http_client", client), ("transport", transport)):
         if given is not None and not isinstance(given, kind):
-            raise TypeError(f"{name}= must be an httpx2.{kind.__name__}, not {type(given).__name__}")
+            # With its package: httpx has classes of the same names.
+            package = type(given).__module__.partition(".")[0]
+            raise TypeError(f"{name}= must be an httpx2.{kind.__name__}, not {package}.{type(given).__name__}")
     if client[0] is not None and transport[0] is not None:
         raise ValueError("give http_client= or transport=, not both")
     return transport[0] if client[0] is None else client[0]

@@ -139,7 +139,7 @@ class _AsyncStream(httpcore2.AsyncNetworkStream):
 def _addresses(host: str, port: int) -> list[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter for a label of a name that is empty or too long
         raise httpcore2.ConnectError(str(error)) from None
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 

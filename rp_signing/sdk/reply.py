@@ -31,9 +31,16 @@ MAX_REPLY = 1024 * 1024
 """Bytes of an answer that are read at the most."""
 
 _AGAIN = "the events may or may not be stored; send(error.prepared) is safe, nothing is stored twice"
-_NOTHING_SENT = "nothing was sent: is base_url right, and the endpoint up? send(error.prepared) sends the same events"
-# Of httpcore2 and httpx2 alike: both raise these before the first byte of a request.
-_UNCONNECTED = ("ConnectError", "ConnectTimeout")
+_SEND = "send(error.prepared) sends the same events"
+_LOOK = "is base_url right, and the endpoint up?"
+# What httpcore2 and httpx2 alike raise before the first byte of a request → what to look at.
+_NOTHING_SENT = {
+    "ConnectError": _LOOK,
+    "ConnectTimeout": _LOOK,
+    "ProxyError": "the proxy lets nothing through; are its URL, user and password right, and may it reach base_url?",
+    "PoolTimeout": "every connection was busy with another call; send less at once, or make a second client;",
+}
+_UNTRUSTED = "its certificate is not trusted here; SSL_CERT_FILE or verify= adds an authority, base_url has the name;"
 _SECONDS = re.compile("[0-9]{1,9}")
 _PAGE = re.compile(r"https?://[!-~]{1,400}")
 # 413 and 422, as the endpoint answers them, are about the payload; so is a messageId that is taken.
@@ -85,7 +92,9 @@ def no_answer(outgoing: Outgoing, credentials: Credentials, cause: BaseException
     """Say that no answer came, and what the HTTP client said, as text."""
     name = type(cause).__name__
     said = credentials.scrub(f"{name}: {cause}".rstrip(": "))
-    told = f"no connection ({said}); {_NOTHING_SENT}" if name in _UNCONNECTED else f"no answer ({said}); {_AGAIN}"
+    look = _UNTRUSTED if "CERTIFICATE_VERIFY_FAILED" in said else _NOTHING_SENT.get(name)
+    unsent = f"no connection ({said}); nothing was sent: {look} {_SEND}"
+    told = f"no answer ({said}); {_AGAIN}" if look is None else unsent
     return IngestUnavailable(told, prepared=outgoing.prepared)
 
 
@@ -136,9 +145,7 @@ def _receipt(
         or known["request_id"] is None
         or trust not in ("high", "standard")
     ):
-        return _unreadable(
-            f"status {reply.status} without the receipt that belongs to it: is this the endpoint?", known
-        )
+        return _unreadable(f"status {reply.status} without the receipt that belongs to it: {_stranger(reply)}", known)
     if stored + duplicates != len(prepared.message_ids):
         said = f"{stored:,} stored and {duplicates:,} duplicates of {len(prepared.message_ids):,} events"
         return _unreadable(f"the receipt says {said}", known)
@@ -209,8 +216,17 @@ def _said(reply: Reply, document: dict[str, Any], credentials: Credentials, know
     if known["request_id"]:
         parts.append(f" (request {known['request_id']})")
     elif not document:
-        parts.append(" without a problem document: did something other than the endpoint answer?")
+        parts.append(f" without a problem document: {_stranger(reply)}")
     return "".join(parts)
+
+
+def _stranger(reply: Reply) -> str:
+    """Ask what may stand behind an answer that is not as the endpoint answers."""
+    if reply.headers.get("content-encoding", "identity") != "identity":
+        return "it is compressed, which was not asked for; does a proxy do that?"
+    if reply.status == 407:
+        return "it is a proxy's; are user and password in its URL, and right?"
+    return "did something other than the endpoint answer?"
 
 
 def _document(reply: Reply) -> dict[str, Any]:
@@ -239,11 +255,17 @@ def _whole(document: dict[str, Any], name: str) -> int | None:
 
 
 def _retry_after(headers: Mapping[str, str], now: float) -> int | None:
-    """Read seconds, or a date as proxies write it (RFC 9110 §10.2.3), by the own clock."""
+    """Read seconds, or a date as proxies write it (RFC 9110 §10.2.3): by their own clock where they tell it."""
     text = headers.get("retry-after", "")
     if _SECONDS.fullmatch(text):
         return int(text)
+    until = _moment(text)
+    return None if until is None else max(0, ceil(until - (_moment(headers.get("date", "")) or now)))
+
+
+def _moment(date: str) -> float | None:
+    """Read an HTTP date as Unix seconds; None where it is none."""
     try:
-        return max(0, ceil(parsedate_to_datetime(text).timestamp() - now))
+        return parsedate_to_datetime(date).timestamp()
     except (ValueError, OverflowError):
         return None

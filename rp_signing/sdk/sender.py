@@ -13,6 +13,7 @@ from ..keys import Secret
 from .credentials import Endpoint, take_credentials
 from .errors import ClientUnusable, NotDelivered
 from .prepared import Outgoing, Prepared, sign
+from .proxies import take_proxy
 from .reply import Receipt, Reply, cut_off, no_answer, read_reply
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ TIMEOUT = 15.0
 """Seconds in all, from the call to the last byte of the answer."""
 
 _MUCH_SKEW = 30
+_OF_THE_WAY = frozenset(("anyio", "asyncio", "builtins", "h11", "h2", "httpcore2", "httpx2", "socksio"))
+"""Whose exceptions say, as every OSError does, that a request did not get through; those of others end the call."""
+
 _LOG = logging.getLogger("rp_signing.sdk")
 
 
@@ -44,16 +48,17 @@ class Sender:
     """What both clients share: all but the waiting.
 
     Args:
-        settings: the arguments of the client. The api key and the secret are taken out of them, so that no frame of a
-            constructor that raises holds their text.
+        settings: the arguments of the client. The api key, the secret and the password of a proxy are taken out of
+            them, so that no frame of a constructor that raises holds their text.
 
     Raises:
         ValueError, TypeError: an argument or variable makes no sense; the message names it, never a secret's text.
+        ImportError: the proxy speaks SOCKS, and what that needs is not installed.
     """
 
     def __init__(self, settings: Settings) -> None:
         given: dict[str, Any] = settings  # type: ignore[assignment]  # what callers really gave, known names or not
-        credentials = take_credentials(given)
+        credentials, fault = take_credentials(given), take_proxy(given)
         for name in given:
             if name not in Settings.__annotations__:
                 known = ", ".join(Settings.__annotations__)
@@ -61,6 +66,8 @@ class Sender:
         if isinstance(credentials, Exception):
             raise credentials
         self._credentials = credentials
+        if fault is not None:
+            raise fault
         self._endpoint = Endpoint.of(given)
         self._timeout = _seconds(given.get("timeout", TIMEOUT))
         self._closed = False
@@ -124,8 +131,10 @@ class Sender:
 
     def _failed(self, outgoing: Outgoing, status: int | None, cause: BaseException) -> BaseException:
         """Turn what ended the exchange into what the caller gets."""
-        if not isinstance(cause, Exception):
-            # ^C or a cancellation, as it came, without the HTTP client's frames: they hold the api key.
+        package = type(cause).__module__.partition(".")[0]
+        if not isinstance(cause, OSError) and (not isinstance(cause, Exception) or package not in _OF_THE_WAY):
+            # ^C, a cancellation, a worker's time limit or a hook's own error, as it came, without the HTTP client's
+            # frames: they hold the api key.
             cause.__cause__ = cause.__context__ = None
             return cause.with_traceback(None)
         if status is None:

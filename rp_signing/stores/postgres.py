@@ -11,7 +11,7 @@ from typing import TypeVar
 from ..errors import StoreError
 from ..replay import FUTURE, Claim, Clock
 from .postgres_claim import Claims, claiming, refused, words
-from .postgres_link import TIMEOUT, AsyncPool, Failure, Flow, Pool, aconverse, connect, converse
+from .postgres_link import TIMEOUT, AsyncPool, Failure, Flow, Pool, aconverse, connect, converse, fault_of_pool
 from .postgres_tables import clearing, counting, looking, making, releasing
 
 __all__ = ["AsyncPostgresNonceStore", "PostgresNonceStore", "connect"]
@@ -46,10 +46,14 @@ class PostgresNonceStore:
 
     Raises:
         StoreError: the database cannot be reached, or the tables cannot be made.
+        TypeError: this is no such pool; a URL is opened by `connect`.
         ModuleNotFoundError: psycopg is not installed (when this module is imported).
     """
 
     def __init__(self, pool: Pool, *, born: float | None = None, timeout: float = TIMEOUT) -> None:
+        if fault := fault_of_pool(pool, asynchronous=False):
+            del pool
+            raise fault
         self._pool = pool
         self._timeout = timeout
         self._process = os.getpid()
@@ -125,9 +129,15 @@ class AsyncPostgresNonceStore:
         pool: as there, of the event loop that claims.
         born: as there.
         timeout: as there.
+
+    Raises:
+        TypeError: this is no such pool.
     """
 
     def __init__(self, pool: AsyncPool, *, born: float | None = None, timeout: float = TIMEOUT) -> None:
+        if fault := fault_of_pool(pool, asynchronous=True):
+            del pool
+            raise fault
         self._pool = pool
         self._timeout = timeout
         self._process = os.getpid()

@@ -42,6 +42,7 @@ __all__ = [
     "aconverse",
     "connect",
     "converse",
+    "fault_of_pool",
 ]
 
 TIMEOUT = 10.0
@@ -51,8 +52,9 @@ _T = TypeVar("_T")
 Steps: TypeAlias = Generator[Wait, Ready | int, _T]
 """A generator that `wait` of a psycopg connection runs; what it returns."""
 
-Pool: TypeAlias = "psycopg_pool.ConnectionPool[psycopg.Connection[Any]]"
-AsyncPool: TypeAlias = "psycopg_pool.AsyncConnectionPool[psycopg.AsyncConnection[Any]]"
+# Of Any: what `ConnectionPool(url)` is a pool of, pyright cannot tell.
+Pool: TypeAlias = "psycopg_pool.ConnectionPool[Any]"
+AsyncPool: TypeAlias = "psycopg_pool.AsyncConnectionPool[Any]"
 Failure = psycopg.Error
 """Whatever psycopg and its pool raise."""
 
@@ -228,7 +230,7 @@ def converse(pool: Pool, seconds: float, steps: Flow[_T]) -> _T:
         psycopg.Error: there is no connection in time, or what the steps raise.
     """
     started = monotonic()
-    connection = pool.getconn(timeout=seconds)
+    connection: psycopg.Connection[Any] = pool.getconn(timeout=seconds)
     exchange = Exchange(connection, seconds, started)
     try:
         try:
@@ -245,7 +247,7 @@ def converse(pool: Pool, seconds: float, steps: Flow[_T]) -> _T:
 async def aconverse(pool: AsyncPool, seconds: float, steps: Flow[_T]) -> _T:
     """Do what `converse` does, without holding up the event loop."""
     started = monotonic()
-    connection = await pool.getconn(timeout=seconds)
+    connection: psycopg.AsyncConnection[Any] = await pool.getconn(timeout=seconds)
     exchange = Exchange(connection, seconds, started)
     try:
         try:
@@ -257,6 +259,14 @@ async def aconverse(pool: AsyncPool, seconds: float, steps: Flow[_T]) -> _T:
         if not exchange.idle:
             await connection.close()
         await pool.putconn(connection)
+
+
+def fault_of_pool(pool: object, asynchronous: bool) -> TypeError | None:
+    """Give the error for what is no such pool, without what was given: it may be a URL, and a password in it."""
+    if isinstance(pool, psycopg_pool.AsyncConnectionPool if asynchronous else psycopg_pool.ConnectionPool):
+        return None
+    wanted = "AsyncConnectionPool" if asynchronous else "ConnectionPool, such as connect(url) gives"
+    return TypeError(f"pool must be a psycopg_pool.{wanted}; this is {type(pool).__name__}")
 
 
 def connect(url: str, *, seconds: float = TIMEOUT, size: int = 10) -> Pool:

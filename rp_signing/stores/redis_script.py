@@ -230,7 +230,7 @@ def refusal(claim: Claim, answer: list[Any]) -> VerificationError:
     reason, detail = {
         b"born": (
             Reason.SIGNED_BEFORE_START,
-            "the nonce store was made anew and cannot know whether this request was taken before; sign it again",
+            "the nonce store was made anew and cannot know whether this was taken before; sign again after Retry-After",
         ),
         b"forgotten": (
             Reason.TIMESTAMP_FORGOTTEN,

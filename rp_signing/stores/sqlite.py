@@ -46,8 +46,9 @@ class SQLiteNonceStore:
     """Remembers nonces in a file that several processes of one machine may share.
 
     What was acknowledged survives the death of a process and, by ``synchronous=FULL``, of the machine. Refuses after a
-    fork: make one store in each process. Refuses when the file has been removed or replaced under it, until it is
-    opened anew. Emptying ``rp_nonce`` by hand is forgetting: empty all three tables, or remove the file.
+    fork: make one store in each process. Refuses when the file, or its ``-wal`` or ``-shm``, has been removed or
+    replaced under it, until it is opened anew. Emptying ``rp_nonce`` by hand is forgetting: empty all three tables, or
+    remove the file.
 
     Args:
         path: the file; made, and born then, where there is none.
@@ -55,15 +56,16 @@ class SQLiteNonceStore:
             a file that was lost could have taken it. None: now. 0 states that nothing was accepted earlier.
 
     Raises:
-        StoreError: the file cannot be opened or made.
+        StoreError: the file cannot be opened or made, or the path names none, as ``:memory:`` does.
     """
 
     def __init__(self, path: str | os.PathLike[str], born: float | None = None) -> None:
         self._process = os.getpid()
+        second = floor(time.time() if born is None else born)  # what is no number makes no file
         self._database = open_database(path)
         self._commits = GroupCommit(self._database)
         try:
-            create_tables(self._database, floor(time.time() if born is None else born))
+            create_tables(self._database, second)
         except sqlite3.Error as error:
             self._database.close()
             raise StoreError(f"no nonce store can be made in {os.fspath(path)}: {error}") from error
@@ -179,9 +181,11 @@ def claim_within(database: sqlite3.Connection, claim: Claim, clock: Clock) -> in
     return token
 
 
-def findings(database: sqlite3.Connection, now: float) -> list[str]:
+def findings(database: Database, now: float) -> list[str]:
     """Say what is wrong with the nonces and their file, a sentence each; `now` in Unix seconds."""
-    found = [
+    fault = database.misplaced()
+    found = [] if fault is None else [f"{fault}: everything is refused until the store is opened anew"]
+    found += [
         f"SQLite finds damage: {row[0]}" for row in database.execute("PRAGMA quick_check").fetchall() if row[0] != "ok"
     ]
     (journal,) = database.execute("PRAGMA journal_mode").fetchone()

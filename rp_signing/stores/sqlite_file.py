@@ -18,15 +18,22 @@ _RETRY_SECONDS = 0.005
 
 
 class Database(sqlite3.Connection):
-    """An open file that knows whether its path still leads to it."""
+    """An open file that knows whether its path still leads to it, and SQLite's names beside it to what it writes to."""
 
     def opened_at(self, path: Path) -> None:
-        """Remember which file stands at the path now."""
-        self._path = path
-        self._file = _file_at(path)
+        """Remember which files stand at the path now.
+
+        Raises:
+            sqlite3.OperationalError: there is none, as behind ``:memory:``.
+        """
+        self.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()  # opens the two beside it, which then stay
+        beside = os.path.realpath(path)  # a link is followed
+        self._files = {name: _file_at(name) for name in (str(path), f"{beside}-wal", f"{beside}-shm")}
+        if self._files[str(path)] is None:
+            raise sqlite3.OperationalError("it names no file, and memory is lost with the process and shared with none")
 
     def judge_place(self) -> None:
-        """Refuse when the file has been removed, or another one stands in its place.
+        """Refuse when a file has been removed, or another one stands in its place.
 
         SQLite would go on with a file that has no name: other processes share another one, and take every nonce once
         more; and what is written is lost with this process.
@@ -34,8 +41,16 @@ class Database(sqlite3.Connection):
         Raises:
             sqlite3.OperationalError: saying so.
         """
-        if _file_at(self._path) != self._file:
-            raise sqlite3.OperationalError(f"{self._path} has been removed or replaced since it was opened")
+        fault = self.misplaced()
+        if fault is not None:
+            raise sqlite3.OperationalError(fault)
+
+    def misplaced(self) -> str | None:
+        """Say that a file has been removed, or another one stands in its place; None: it has not."""
+        for name, opened in self._files.items():
+            if _file_at(name) != opened:
+                return f"{name} has been removed or replaced since it was opened"
+        return None
 
 
 class Transaction:
@@ -101,10 +116,10 @@ def _switch_to_wal(database: sqlite3.Connection) -> None:
         time.sleep(_RETRY_SECONDS)
 
 
-def _file_at(path: Path) -> tuple[int, int] | None:
+def _file_at(path: str) -> tuple[int, int] | None:
     """Give what names a file whatever its path; None where there is none."""
     try:
-        found = path.stat()
+        found = os.stat(path)
     except OSError:
         return None
     return found.st_dev, found.st_ino

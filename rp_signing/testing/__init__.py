@@ -46,6 +46,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Find what needs the extra `client`, when it is asked for."""
     if name in ("AsyncRecordingClient", "Recording", "RecordingClient"):
+        from .. import sdk as _sdk  # noqa: F401 - says what to type where the extra is missing
         from . import recording
 
         return getattr(recording, name)
