@@ -11,8 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
 
-import pydantic
-from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError
+try:
+    import pydantic
+    from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError
+except ImportError as _error:
+    _extras = "pip install 'rp-signing[client]' for a sender, 'rp-signing[ingest]' for a receiver"
+    raise ImportError(f"{_error}; the models of events need an extra: {_extras}") from None
 
 from .errors import Reason, VerificationError
 
@@ -75,19 +79,19 @@ WIRE_NAMES = {re.sub("([A-Z])", r"_\1", name).lower(): name for name in _EXPECTE
 class _Model(BaseModel, extra="forbid", validate_by_name=True, validate_by_alias=True, hide_input_in_errors=True):
     def to_wire(self) -> dict[str, Any]:
         """Give the members that were set, under their names on the wire; their values are not copied."""
-        fields, given = type(self).model_fields, self.model_fields_set | {"type"}
-        return {field.alias or name: getattr(self, name) for name, field in fields.items() if name in given}
+        given = self.model_fields_set | {"type"}
+        return {WIRE_NAMES.get(name, name): getattr(self, name) for name in type(self).model_fields if name in given}
 
 
 class _Event(_Model):
     """What the three types share. Every member is allowed on every type."""
 
     type: Any = None
-    message_id: OptionalMessageId = Field(default=None, alias="messageId")
-    user_id: OptionalText = Field(default=None, alias="userId")
-    anonymous_id: OptionalText = Field(default=None, alias="anonymousId")
+    message_id: OptionalMessageId = Field(default=None, validation_alias="messageId")
+    user_id: OptionalText = Field(default=None, validation_alias="userId")
+    anonymous_id: OptionalText = Field(default=None, validation_alias="anonymousId")
     event: OptionalText = None
-    group_id: OptionalText = Field(default=None, alias="groupId")
+    group_id: OptionalText = Field(default=None, validation_alias="groupId")
     properties: OptionalObject = None
     traits: OptionalObject = None
     context: OptionalObject = None
@@ -130,14 +134,14 @@ class Group(_Event):
     """That a user belongs to a group, `group_id` (SPEC §9). The other members are those of `Track`."""
 
     type: Literal["group"] = "group"
-    group_id: Text = Field(alias="groupId")
+    group_id: Text = Field(validation_alias="groupId")
 
 
 class Batch(_Model):
     """1 to 1,000 events in one request (SPEC §9). They are judged one by one, by `judge_events`."""
 
     batch: Annotated[list[Any], Field(strict=True, min_length=1, max_length=MAX_BATCH)]
-    sent_at: OptionalTimestamp = Field(default=None, alias="sentAt")
+    sent_at: OptionalTimestamp = Field(default=None, validation_alias="sentAt")
 
 
 class EventFault(NamedTuple):
@@ -279,7 +283,9 @@ def _no_object(index: int, what: str, value: object) -> EventFault:
 
 def _contrast(name: str, value: object) -> str:
     expected = f"{name} must be {_EXPECTED[name]}"
-    if _EXPECTED[name].startswith("a string") and _kind_of(value) == "a number":
+    if _kind_of(value) == "a number" and _EXPECTED[name] == _DATE:
+        return f"{expected}; this is a number: write the time out"
+    if _kind_of(value) == "a number" and _EXPECTED[name].startswith("a string"):
         return f"{expected}; this is a number: send it as a string"
     if isinstance(value, (str, list)):
         return f"{expected}; this is {_kind_of(value)} of length {len(value):,}"

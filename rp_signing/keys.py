@@ -197,6 +197,8 @@ class Keyring:
         Raises:
             ValueError: a key or a secret breaks a rule of SPEC §8; the message says which.
         """
+        if not isinstance(keys, Mapping):
+            raise TypeError("keys must be a mapping, api key → its secrets, newest first")
         entries = {}
         for text, secrets in keys.items():
             try:

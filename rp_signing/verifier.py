@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, NoReturn, overload
 from . import wire
 from .canonical import DEFAULT_LIMIT, canonicalize, parse
 from .errors import CanonicalizationError, Reason, VerificationError
+from .exact import type_name
 from .keys import ApiKey, Keyring
 from .replay import FUTURE, PAST, Claim, Clock, NonceStore, Verified, Window, nothing_fails_open
 from .signing import matches
@@ -65,6 +66,8 @@ class Verifier:
         if not isinstance(keyring, Keyring):
             del keyring  # type: ignore[unreachable]  # plain keys, it may be
             raise TypeError("keyring must be a Keyring; make one with Keyring.of({api_key: [secret]})")
+        if nonces is not None and (isinstance(nonces, type) or not {"claim", "aclaim"} & set(dir(nonces))):
+            raise TypeError(f"nonces must be a nonce store, such as MemoryNonceStore(), not {type_name(nonces)}")
         for name, number in (("past", past), ("future", future), ("max_body", max_body)):
             if type(number) is not int or number < 0:
                 raise ValueError(f"{name} must be an int, 0 or more")

@@ -160,6 +160,8 @@ def test_details_say_what_to_write_and_not_what_stood_there() -> None:
     """A detail names what was expected, and never holds the value."""
     (number,) = judge_events("track", [{**TRACK, "userId": 90210}])
     assert number.detail == "userId must be a string of 1 to 256 characters; this is a number: send it as a string"
+    (unix,) = judge_events("track", [{**TRACK, "timestamp": 1700000000}])
+    assert unix.detail.endswith("a date and time that exist; this is a number: write the time out")
     (long,) = judge_events("track", [{**TRACK, "event": "hush" * 100}])
     assert "of length 400" in long.detail
     (null,) = judge_events("track", [{**TRACK, "event": None}])

@@ -193,6 +193,8 @@ def test_a_keyring_of_bad_keys_says_which() -> None:
         Keyring.of({API_KEY: [SECRET], OTHER_API_KEY: [""]})
     with pytest.raises(TypeError, match=r"^api key 1: the secret must be a str"):
         Keyring.of({API_KEY: [None]})  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="keys must be a mapping, api key"):
+        Keyring.of([(API_KEY, SECRET)])  # type: ignore[arg-type]
 
 
 def test_entries_stand_under_their_own_api_key() -> None:

@@ -54,6 +54,8 @@ from rp_signing.sdk import (
     ClientUnusable,
     ClockSkew,
     Event,
+    Group,
+    Identify,
     IngestUnavailable,
     NotDelivered,
     PayloadRefused,
@@ -62,6 +64,7 @@ from rp_signing.sdk import (
     Replayed,
     RequestRefused,
     SignatureRemoved,
+    Track,
     WrongSecret,
     split,
 )
@@ -200,6 +203,13 @@ def receive(app: Any, keyring: Keyring, seen: list[Observation]) -> None:
     wsgi.VerifyRequests(app, keyring, nonces=nonces, observe=OpenTelemetryObserver(), body_timeout=1.5)
     asgi.VerifyRequests(app, keyring)  # type: ignore[call-arg]
     wsgi.VerifyRequests(app, {API_KEY: SECRET}, nonces=nonces)  # type: ignore[arg-type]
+
+
+def members(client: RetainPixel) -> Receipt:
+    """Events as models, by the names of Python."""
+    Track(event="Left", userId="u")  # type: ignore[call-arg]
+    left = Track(event="Left", user_id="u", message_id="m", timestamp="2026-11-23T09:00:00Z")
+    return client.batch([left, Group(group_id="g", user_id="u"), Identify(anonymous_id="a", traits={"a": 1})])
 
 
 def handler(event: dict[str, Any], context: object, verifier: Verifier) -> dict[str, Any]:
