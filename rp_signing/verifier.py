@@ -139,7 +139,7 @@ class Verifier:
             VerificationError: it is refused; ``.reason`` says why.
             TypeError: the body is no bytes, or the headers are no headers.
         """
-        five = api_key = None
+        five = None
         try:
             if type(body) is not bytes:
                 body = _bytes_of(body)
@@ -171,8 +171,8 @@ class Verifier:
             return claim
         except Exception as error:
             refusal = _earliest(error, five, headers)
-            # A traceback keeps the locals of its frames, and the api key is in these.
-            del headers, five, api_key
+            # A traceback keeps the locals of its frames, and the api key and a right MAC are in these.
+            headers = five = api_key = signature = known = None  # type: ignore[assignment]
             raise refusal.with_traceback(None) from refusal.__cause__
 
     def admit(self, headers: wire.Headers, body: bytes, now: float | None = None) -> Claim | Unsigned:

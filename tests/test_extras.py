@@ -18,7 +18,7 @@ WITHOUT = "import sys; sys.modules.update(dict.fromkeys({missing!r})); "
         ("from rp_signing.testing import RecordingClient", ["httpx2"], "client"),
         ("from rp_signing.testing import AsyncRecordingClient", ["pydantic"], "client"),
         ("import rp_signing.events", ["pydantic"], "client"),
-        ("import rp_signing.conformance.adapter", ["pydantic"], "ingest"),
+        ("import rp_signing.conformance.adapter", ["pydantic"], "client"),
         ("from rp_signing.ingest.app import Ingest", ["pydantic"], "ingest"),
         ("from rp_signing.ingest.postgres import PostgresEventStore", ["psycopg"], "postgres"),
         ("from rp_signing.stores.postgres import connect", ["psycopg_pool"], "postgres"),
