@@ -29,9 +29,11 @@ from ..keyfile import load_keyring
 from ..keys import api_key_text, secret_text
 from ..sdk import RetainPixel
 from ..signing import Signer, sign_event
-from .events import print_report, rows_table, wide_console
+from .events import print_report, rows_table
+from .options import existing_file
 from .serve import Server
 from .stores import DATABASE
+from .terminal import wide_console
 
 _SHOWN_ROWS = 12
 
@@ -49,7 +51,7 @@ class Outcome(NamedTuple):
 @click.option(
     "--events",
     "more",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=existing_file,
     metavar="FILE",
     help="Events to send as well, a JSON object a line.",
 )

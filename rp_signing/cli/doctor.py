@@ -7,15 +7,14 @@ from pathlib import Path as File
 
 import click
 import httpx2
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from ..signing import Signer
 from .answer import as_json, print_json
-from .events import wide_console
+from .options import existing_file, secret_in, timeout_option
 from .path_probes import PROBES, Finding, Hopeless, Path
+from .terminal import progress, wide_console
 
 
 @click.command()
@@ -24,11 +23,11 @@ from .path_probes import PROBES, Finding, Hopeless, Path
 @click.option(
     "--secret-file",
     required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=File),
+    type=existing_file,
     metavar="F",
     help="A file that holds its secret.",
 )
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=10.0, show_default=True, metavar="S")
+@timeout_option
 @as_json
 def doctor(url: str, api_key: str, secret_file: File, timeout: float, as_json: bool) -> None:
     """Probe the way to an endpoint: what proxies and gateways on it change about a request. Stores nothing.
@@ -38,8 +37,8 @@ def doctor(url: str, api_key: str, secret_file: File, timeout: float, as_json: b
     if not url.startswith(("http://", "https://")):
         raise click.UsageError("--url must be like https://ingest.example")
     try:
-        signer = Signer(api_key=api_key, secret=secret_file.read_text().rstrip("\r\n"))
-    except (ValueError, OSError) as error:
+        signer = Signer(api_key=api_key, secret=secret_in(secret_file))
+    except ValueError as error:
         raise click.UsageError(str(error)) from None
     with httpx2.Client(timeout=timeout, follow_redirects=False) as http:
         findings = _examined(Path(http, url, signer))
@@ -52,10 +51,9 @@ def doctor(url: str, api_key: str, secret_file: File, timeout: float, as_json: b
 
 def _examined(path: Path) -> list[Finding]:
     """Ask each probe; where the first is refused, the others would say the same."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     findings: list[Finding] = []
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        for probe in progress.track(PROBES, description="probing"):
+    with progress() as bar:
+        for probe in bar.track(PROBES, description="probing"):
             try:
                 fine, detail = probe.ask(path)
             except Hopeless as error:

@@ -11,7 +11,7 @@ import click
 import orjson
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import TimeRemainingColumn
 from rich.table import Table
 
 from ..errors import StoreError
@@ -19,7 +19,9 @@ from ..ingest.audit import AuditReport, BadRow, Verdict, audit
 from ..ingest.store import EventStore, StoredEvent
 from ..keyfile import load_keyring
 from .answer import as_json, print_json
+from .options import existing_file
 from .stores import DATABASE, Place, data_option, events_option, open_events
+from .terminal import progress, wide_console
 
 _COLOUR = {"high": "green", "standard": "yellow", Verdict.VERIFIED: "green", Verdict.UNSIGNED: "yellow"}
 
@@ -47,7 +49,7 @@ def list_events(data: Path | None, events_url: str | None, as_json: bool) -> Non
 @click.option(
     "--keys",
     required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=existing_file,
     metavar="F",
     help="The keys file, with the secrets that were retired.",
 )
@@ -60,9 +62,9 @@ def audit_events(keys: Path, data: Path | None, events_url: str | None, as_json:
         keyring = load_keyring(keys)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    with _opened(data, events_url) as store, _progress() as progress:
-        task = progress.add_task("auditing", total=None)
-        report = audit(store, keyring, lambda done, total: progress.update(task, completed=done, total=total))
+    with _opened(data, events_url) as store, progress(TimeRemainingColumn()) as bar:
+        task = bar.add_task("auditing", total=None)
+        report = audit(store, keyring, lambda done, total: bar.update(task, completed=done, total=total))
     if as_json:
         bad = [{**row._asdict(), "verdict": row.verdict.value} for row in report.bad]
         counts = {verdict.value: count for verdict, count in report.counts.items()}
@@ -88,11 +90,6 @@ def rows_table(rows: list[StoredEvent], width: int) -> Table:
         cells.append(_clipped(row.message_id, 12 if narrow else 20))
         table.add_row(*cells, escape(_clipped(row.content, max(16, width - (71 if narrow else 96)))))
     return table
-
-
-def wide_console() -> Console:
-    """Give a terminal to print tables to; where there is none, one that is wide enough for them."""
-    return Console(width=None if sys.stdout.isatty() else 140)
 
 
 def _clipped(text: str, width: int) -> str:
@@ -133,11 +130,6 @@ def _document(row: StoredEvent) -> dict[str, Any]:
         document["event"] = None  # somebody wrote into the row; the audit names it
     document["request"] = row.request._asdict() if row.request else None
     return document
-
-
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
 class _opened:  # reads as a verb in a with statement

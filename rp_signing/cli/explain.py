@@ -17,7 +17,8 @@ from ..explain import explain as explain_request
 from ..keyfile import load_keyring
 from ..keys import Keyring
 from .answer import as_json, print_json, read_body, refuse
-from .bytes import existing_file, header_lines
+from .bytes import header_lines
+from .options import keys_option, now_option
 
 _LABEL = max(map(len, LINES)) + 2
 _MARK = "≠ "
@@ -29,7 +30,7 @@ _UNMATCHED = (
 
 
 @click.command()
-@click.option("--keys", required=True, type=existing_file, metavar="F", help="The keys file (SPEC §8).")
+@keys_option
 @click.option(
     "--headers",
     type=click.File("rb"),
@@ -37,7 +38,7 @@ _UNMATCHED = (
     help="The request's headers, one `Name: value` a line. With --event they give the api key alone.",
 )
 @click.option("--event", is_flag=True, help="Look at the event's own signature instead of the request's.")
-@click.option("--now", type=float, metavar="T", help="Unix seconds instead of the clock's.")
+@now_option
 @as_json
 def explain(keys: Path, headers: BinaryIO | None, event: bool, now: float | None, as_json: bool) -> None:
     """Say why the body on standard input is refused under its headers.

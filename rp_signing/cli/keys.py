@@ -16,9 +16,9 @@ from ..errors import StoreError
 from ..keys import ApiKey, Secret, api_key_text, secret_text
 from ..keys import api_key_id as id_of
 from .answer import as_json, print_json
-from .events import wide_console
 from .rotation import KeysFile
 from .stores import DATABASE, data_option, events_option, open_events
+from .terminal import wide_console
 
 _HOUR = 3600
 _ID = re.compile(r"[0-9a-f]{16}")

@@ -19,6 +19,7 @@ from ..ingest.app import Ingest
 from ..keyfile import load_keyring
 from ..keys import Keyring
 from .dev import LOOPBACK, Shown, say_where, throw_away_keys
+from .options import existing_file
 from .stores import Place, Stores, data_option, events_option
 from .workers import Workers, listen_to_signals
 
@@ -29,7 +30,7 @@ _LOG = logging.getLogger("rp_signing.ingest")
 @click.command()
 @click.option(
     "--keys",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=existing_file,
     metavar="F",
     help="The keys file (SPEC §8); read again on SIGHUP. With --dev it may be left out.",
 )
@@ -42,7 +43,14 @@ _LOG = logging.getLogger("rp_signing.ingest")
     help="Keep nonces apart from the events: redis://…, postgresql://…, or memory:// (one process, until it ends).",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="H", help="The address to listen on.")
-@click.option("--port", default=8000, show_default=True, metavar="P", help="The port; 0 takes a free one.")
+@click.option(
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    metavar="P",
+    help="The port; 0 takes a free one.",
+)
 @click.option(
     "--workers",
     default=1,
