@@ -107,6 +107,8 @@ def test_a_bad_secret_is_refused_at_construction(text: str, fault: str, monkeypa
         ("https://h:x", "host or port"),
         ("https://h:65536", "host or port"),
         ("https://h:0", "port is 0"),
+        ("https://h/v1/track", "leave it out"),
+        ("https://h/gateway/v1/batch/", "leave it out"),
         ("https://*xn--bcher-kva.example", "host or port"),
     ],
 )

@@ -10,6 +10,7 @@ import httpx2
 from rich.markup import escape
 from rich.table import Table
 
+from ..sdk.credentials import fault_of_url
 from ..signing import Signer
 from .answer import as_json, print_json
 from .options import existing_file, secret_in, timeout_option
@@ -34,8 +35,8 @@ def doctor(url: str, api_key: str, secret_file: File, timeout: float, as_json: b
 
     Exit code 0 when requests arrive as they were sent, 1 when something changes them.
     """
-    if not url.startswith(("http://", "https://")):
-        raise click.UsageError("--url must be like https://ingest.example")
+    if fault := fault_of_url(url):
+        raise click.UsageError(f"--url must be like https://ingest.example; {fault}")
     try:
         signer = Signer(api_key=api_key, secret=secret_in(secret_file))
     except ValueError as error:
@@ -59,12 +60,20 @@ def _examined(path: Path) -> list[Finding]:
             except Hopeless as error:
                 return [Finding(probe.name, False, str(error))]
             except httpx2.HTTPError as error:
-                # Its class alone: its text may hold an address with a password.
-                fine, detail = False, f"no answer: {type(error).__name__}"
+                fine, detail = False, _unanswered(error)
                 if not findings:
                     return [Finding(probe.name, fine, detail)]
             findings.append(Finding(probe.name, fine, detail))
     return findings
+
+
+def _unanswered(error: httpx2.HTTPError) -> str:
+    """Say why no answer came: by the error's kind, and by what the operating system or TLS said of a connection."""
+    kind = type(error).__name__
+    if isinstance(error, httpx2.ProxyError):
+        return f"no answer: {kind}"  # its text may hold the proxy's address, and in it a password
+    said = f"{kind}: {error}".rstrip(": ")
+    return f"no connection: {said}" if kind in ("ConnectError", "ConnectTimeout") else f"no answer: {said}"
 
 
 def _fine(findings: list[Finding]) -> bool:
@@ -78,7 +87,7 @@ def _print(findings: list[Finding]) -> None:
     table.add_column("")
     table.add_column("what becomes of it", overflow="fold")
     for finding in findings:
-        mark = "[green]fine[/]" if finding.fine else "[red]altered[/]"
+        mark = "[green]fine[/]" if finding.fine else "[red]refused[/]" if len(findings) == 1 else "[red]altered[/]"
         table.add_row(finding.probe, mark, escape(finding.detail))
     console.print(table)
     if _fine(findings):
