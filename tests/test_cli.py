@@ -36,6 +36,8 @@ def run(*arguments: str, body: bytes = b"", cwd: Path | None = None) -> subproce
 def folder(tmp_path: Path) -> Path:
     """A folder with a keys file, and the secret in a file of its own."""
     (tmp_path / "secret").write_text(SECRET + "\n")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "events.db").write_bytes(b"no database" * 100)
     (tmp_path / "blob").write_bytes(b"\xff" * 40)
     (tmp_path / "keys.json").write_text(
         json.dumps({"api_keys": [{"api_key": API_KEY, "secrets": [{"file": "secret"}]}]})
@@ -119,6 +121,8 @@ def test_an_event_is_signed_by_hand(folder: Path) -> None:
         (("sign", "--api-key", API_KEY, "--secret-file", "none"), b"does not exist"),
         (("verify", "--keys", "secret", "--headers", "secret"), b"secret"),
         (("events", "list", "--data", "."), b"events.db"),
+        (("events", "list", "--data", "broken"), b"events.db cannot be opened: file is not a database"),
+        (("events", "audit", "--keys", "keys.json", "--data", "broken"), b"file is not a database"),
         (("nonsense",), b"No such command"),
         (("sign", "--api-key", API_KEY, "--secret-file", "blob"), b"blob: it holds no text"),
         (("sign", "--event", "--nonce", NONCE, "--api-key", API_KEY, "--secret-file", "secret"), b"no nonce"),

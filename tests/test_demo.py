@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from rp_signing import Reason
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,3 +43,21 @@ def test_the_demo_shows_what_became_of_each(tmp_path: Path) -> None:
     assert "Every high row verifies." in done.stdout
     assert "rp-signing events audit --keys keys.json --data ." in done.stdout
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [('{"type":"track"}\n[1]\n', "line 2: it is no JSON object"), ("{\n", "line 1: ")]
+)
+def test_what_is_no_event_is_refused_before_anything_starts(tmp_path: Path, content: str, said: str) -> None:
+    """A file of events is read first: a line that is none is named, and no endpoint was started for it."""
+    (tmp_path / "events.jsonl").write_text(content)
+    done = subprocess.run(
+        [sys.executable, "-c", "from rp_signing.cli import main; main()", "demo", "--events", "events.jsonl"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"events.jsonl, {said}" in done.stderr

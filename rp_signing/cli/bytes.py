@@ -18,7 +18,7 @@ from .answer import as_json, print_json, read_body, refuse, write_bytes
 from .options import existing_file, keys_option, now_option, secret_in
 
 
-@click.command()
+@click.command(short_help="Write the canonical form of some JSON.")
 @as_json
 def canonicalize(as_json: bool) -> None:
     """Write the canonical form (RFC 8785) of the JSON on standard input to standard output."""
@@ -33,7 +33,7 @@ def canonicalize(as_json: bool) -> None:
         write_bytes(written)
 
 
-@click.command()
+@click.command(short_help="Sign a body: print its five headers.")
 @click.option("--api-key", required=True, metavar="K", help="The api key.")
 @click.option(
     "--secret-file",
@@ -76,7 +76,7 @@ def sign(api_key: str, secret_file: Path, timestamp: int | None, nonce: str | No
         click.echo("\n".join(f"{name}: {value}" for name, value in headers.items()))
 
 
-@click.command()
+@click.command(short_help="Verify a body under its headers.")
 @keys_option
 @click.option(
     "--headers",

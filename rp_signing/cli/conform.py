@@ -47,10 +47,24 @@ class _Options(TypedDict):
     as_json: bool
 
 
-@click.command(context_settings={"allow_interspersed_args": False})
+@click.command(
+    short_help="Judge an SDK in any language, or a running server.", context_settings={"allow_interspersed_args": False}
+)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND…")
-@click.option("--level", type=click.Choice(list(LEVELS)), help="Run the suites of this level, and want all of them.")
-@click.option("--suite", "suites", multiple=True, type=click.Choice(SUITES), help="Run this suite; may be repeated.")
+@click.option(
+    "--level",
+    type=click.Choice(list(LEVELS)),
+    metavar="LEVEL",
+    help=f"Run the suites of this level, and want all of them: {', '.join(LEVELS)}.",
+)
+@click.option(
+    "--suite",
+    "suites",
+    multiple=True,
+    type=click.Choice(SUITES),
+    metavar="SUITE",
+    help=f"Run this suite; may be repeated: {', '.join(SUITES)}.",
+)
 @click.option(
     "--expected",
     type=existing_file,

@@ -18,7 +18,7 @@ from .path_probes import PROBES, Finding, Hopeless, Path
 from .terminal import progress, wide_console
 
 
-@click.command()
+@click.command(short_help="Probe what the way to an endpoint changes.")
 @click.option("--url", required=True, metavar="URL", help="Of the endpoint, as senders use it: https://HOST.")
 @click.option("--api-key", required=True, metavar="K", help="An api key that the endpoint takes.")
 @click.option(

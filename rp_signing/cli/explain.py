@@ -23,13 +23,16 @@ from .options import keys_option, now_option
 _LABEL = max(map(len, LINES)) + 2
 _MARK = "≠ "
 _LEFT_OUT = "(left out)"
-_UNMATCHED = (
-    "Most often it was signed with a secret that is not in the keys file. Else compare the lines below with those that "
-    "the signer made."
+_NOT_HERE = "Most often it was signed with a secret that is not in the keys file."
+_ALTERED = (
+    "It names one of them: most often the body or a header is not what was signed, else the secret was another than "
+    "its key id says."
 )
+_COMPARE = "Compare the lines below with those that the signer made."
+_ONCE = "Whether it came before is not looked at: what a server refused as replayed verifies here."
 
 
-@click.command()
+@click.command(short_help="Say why a signature does not match.")
 @keys_option
 @click.option(
     "--headers",
@@ -96,6 +99,8 @@ def _document(explanation: Explanation) -> dict[str, Any]:
 def _print(explanation: Explanation, keyring: Keyring, width: int) -> None:
     if explanation.verified:
         click.secho("verified", fg="green", bold=True)
+        if explanation.received is not None and explanation.received[LINES.index("purpose")] == "request":
+            click.echo(_wrapped(_ONCE, width, 0))
         return
     refused = f"{click.style('refused', fg='red', bold=True)}  "
     click.echo(refused + _wrapped(f"{explanation.reason}: {explanation.detail}", width, 9))
@@ -106,9 +111,12 @@ def _print(explanation: Explanation, keyring: Keyring, width: int) -> None:
         click.echo(" " * 9 + _wrapped(cause.detail, width, 9))
     if not explanation.causes:
         said = "Nothing matched of all that is known by name."
-        entry = keyring.find_id(explanation.received[2]) if explanation.received else None
-        if entry is not None:
-            said += f" Active secrets of this api key: {', '.join(entry.secrets) or 'none'}. {_UNMATCHED}"
+        received = explanation.received
+        entry = keyring.find_id(received[LINES.index("api key id")]) if received else None
+        if received and entry:
+            named = received[LINES.index("key id")] in entry.secrets
+            said += f" Active secrets of this api key: {', '.join(entry.secrets) or 'none'}."
+            said += f" {_ALTERED if named else _NOT_HERE} {_COMPARE}"
         click.echo("\n" + _wrapped(said, width, 0))
     if explanation.stopped:
         click.echo(
