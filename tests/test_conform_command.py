@@ -196,7 +196,14 @@ def test_a_running_server_is_probed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "said"), [("http://127.0.0.1:1", "nothing answers at"), ("http://192.0.2.1", "is not loopback")]
+    ("url", "said"),
+    [
+        ("http://127.0.0.1:1", "nothing answers at"),
+        ("http://192.0.2.1", "is not loopback"),
+        ("http://127.0.0.1:1/v1/track", "leave it out"),
+        ("127.0.0.1:8000", "it does not begin with https:// or http://"),
+        ("https://127.0.0.1:1", "the URL must be http://HOST:PORT"),
+    ],
 )
 def test_a_server_that_cannot_be_probed_ends_with_2(tmp_path: Path, url: str, said: str) -> None:
     """Nobody there, and a server that is somebody else's, are wrong use; the secret is not said."""

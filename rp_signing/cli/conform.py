@@ -22,6 +22,7 @@ from ..conformance.page import page
 from ..conformance.report import Report, read_expected
 from ..conformance.trial import Trial
 from ..conformance.vectors import SUITES, load_vectors
+from ..sdk.credentials import fault_of_url
 from .answer import as_json
 from .conform_table import print_report
 from .options import existing_file, secret_in, timeout_option
@@ -165,6 +166,8 @@ def _probe(options: _Options) -> tuple[str, list[Outcome], set[str]]:
     )  # it brings an HTTP talker that adapters need not
 
     url, secret = options["url"] or "", secret_in(options["secret_file"] or Path())
+    if fault := fault_of_url(url):
+        _usage(f"--url must be like http://127.0.0.1:8000; {fault}")
     try:
         with _progress(len(PROBES)) as advance:
             outcomes = probe_server(url, options["api_key"] or "", secret, advance, options["own"])
