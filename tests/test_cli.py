@@ -123,6 +123,7 @@ def test_an_event_is_signed_by_hand(folder: Path) -> None:
         (("events", "list", "--data", "."), b"events.db"),
         (("events", "list", "--data", "broken"), b"events.db cannot be opened: file is not a database"),
         (("events", "audit", "--keys", "keys.json", "--data", "broken"), b"file is not a database"),
+        (("sign", "--event", "--api-key", API_KEY, "--secret-file", "secret"), b"an event is a JSON object"),
         (("nonsense",), b"No such command"),
         (("sign", "--api-key", API_KEY, "--secret-file", "blob"), b"blob: it holds no text"),
         (("sign", "--event", "--nonce", NONCE, "--api-key", API_KEY, "--secret-file", "secret"), b"no nonce"),
@@ -139,7 +140,7 @@ def test_an_event_is_signed_by_hand(folder: Path) -> None:
 )
 def test_wrong_use_ends_with_2(folder: Path, arguments: tuple[str, ...], said: bytes) -> None:
     """Wrong use says what is wrong, ends with 2, and never shows a secret or a traceback."""
-    done = run(*arguments, cwd=folder)
+    done = run(*arguments, cwd=folder, body=b"[1]" if "--event" in arguments else b"")
     assert done.returncode == 2
     assert said in done.stderr
     assert SECRET.encode() not in done.stderr

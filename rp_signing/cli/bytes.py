@@ -62,7 +62,10 @@ def sign(api_key: str, secret_file: Path, timestamp: int | None, nonce: str | No
             nonce=None if nonce is None else lambda: nonce,
         )
         if event:
-            signed = sign_event(canonical.parse(read_body()), api_key=api_key, secret=secret)
+            payload = canonical.parse(read_body())
+            if not isinstance(payload, dict):
+                raise click.UsageError("an event is a JSON object; each event of a batch is signed on its own")
+            signed = sign_event(payload, api_key=api_key, secret=secret)
             write_bytes(canonical.canonicalize(signed))
             return
         headers = signer.sign(read_body())
