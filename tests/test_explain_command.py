@@ -118,6 +118,14 @@ def test_of_two_mistakes_it_is_said_that_both_were_made(explaining: Explaining) 
     assert "at once" not in explaining.request("secret_newline").stdout
 
 
+def test_a_request_without_a_signature_says_what_to_do(explaining: Explaining) -> None:
+    """The cause is more than the refusal once again: where the secret belongs, and who may have dropped the headers."""
+    said = " ".join(explaining.request("signature_missing").stdout.split())
+    assert (
+        "cause signature_missing No signature header came. Give the sender its secret (RETAINPIXEL_HMAC_SECRET)" in said
+    )
+
+
 def test_where_nothing_matches_it_is_said(explaining: Explaining) -> None:
     """No cause is made up; the active key ids are named, to be compared, and that the search was stopped."""
     sender = Sender(RICH)

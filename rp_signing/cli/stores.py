@@ -37,10 +37,12 @@ def kept_options(data: str, events: str) -> Callable[[_Command], _Command]:
     return give
 
 
-looked_at = kept_options(
-    "The folder that `serve --data` keeps events in.", "The database that `serve --events` keeps events in."
-)
-"""For commands that look at what `serve` has stored."""
+def looked_at(command: _Command) -> _Command:
+    """Give a command the options ``--data`` and ``--events``, to look at what `serve` has stored."""
+    give: Callable[[_Command], _Command] = kept_options(
+        "The folder that `serve --data` keeps events in.", "The database that `serve --events` keeps events in."
+    )
+    return give(command)
 
 
 class Place(NamedTuple):
