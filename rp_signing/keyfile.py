@@ -11,7 +11,7 @@ from .canonical import parse
 from .errors import CanonicalizationError
 from .keys import ApiKey, Keyring, RetiredSecret, Secret, forgetting
 
-__all__ = ["MAX_BYTES", "keyring_of", "load_keyring", "read_document"]
+__all__ = ["MAX_BYTES", "keyring_of", "load_keyring", "read_document", "read_secret"]
 
 MAX_BYTES = 16 * 1024 * 1024
 """Bytes of a keys file that are read at the most: some 80,000 api keys."""
@@ -43,8 +43,23 @@ def read_document(path: str | os.PathLike[str]) -> Any:
     Raises:
         ValueError: it cannot be read, or is no JSON.
     """
+    path = Path(path)
     try:
-        return _parsed(_read(Path(path), MAX_BYTES))
+        return _parsed(_read(path, MAX_BYTES))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def read_secret(path: str | os.PathLike[str]) -> Secret:
+    """Read a secret from a file of its own: UTF-8; one line end after it is not part of it.
+
+    Raises:
+        ValueError: it cannot be read, or breaks a rule of SPEC §8; the message names the file, and never holds the
+            secret.
+    """
+    path = Path(path)
+    try:
+        return Secret(_secret_text(path))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
@@ -118,9 +133,16 @@ def _text(source: dict[str, Any], directory: Path) -> str:
         return os.environ[name]
     path = directory / name
     try:
+        return _secret_text(path)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _secret_text(path: Path) -> str:
+    try:
         return _LAST_NEWLINE.sub(b"", _read(path, _MAX_SECRET_BYTES)).decode()
     except UnicodeDecodeError:
-        raise ValueError(f"{path} holds no text") from None
+        raise ValueError("it holds no text") from None
 
 
 def _read(path: Path, limit: int) -> bytes:
@@ -128,9 +150,9 @@ def _read(path: Path, limit: int) -> bytes:
         with path.open("rb") as file:
             content = file.read(limit + 1)
     except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+        raise ValueError(f"it cannot be read: {error.strerror}") from None
     if len(content) > limit:
-        raise ValueError(f"{path} is longer than {limit:,} bytes")
+        raise ValueError(f"it is longer than {limit:,} bytes")
     return content
 
 

@@ -210,3 +210,16 @@ def test_no_answer_breaks_the_probes(switch: Switch, tmp_path: Path, status: int
     # A wrong framing may be refused in any words.
     assert passed <= {"no-http", "answers-hide-credentials"}
     json.dumps([outcome._asdict() for outcome in outcomes])
+
+
+def test_a_run_that_is_broken_off_ends_at_once(tmp_path: Path) -> None:
+    """Ctrl-C waits for no probe whose body does not come, however patient it is."""
+
+    def stop(_: Outcome) -> None:
+        raise KeyboardInterrupt
+
+    with endpoint(tmp_path, clock=time.time, body_timeout=5) as served:
+        began = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            probe_server(served.url, API_KEY, SECRET, stop)
+        assert time.monotonic() - began < 3

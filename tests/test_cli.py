@@ -36,6 +36,9 @@ def run(*arguments: str, body: bytes = b"", cwd: Path | None = None) -> subproce
 def folder(tmp_path: Path) -> Path:
     """A folder with a keys file, and the secret in a file of its own."""
     (tmp_path / "secret").write_text(SECRET + "\n")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "events.db").write_bytes(b"no database" * 100)
+    (tmp_path / "blob").write_bytes(b"\xff" * 40)
     (tmp_path / "keys.json").write_text(
         json.dumps({"api_keys": [{"api_key": API_KEY, "secrets": [{"file": "secret"}]}]})
     )
@@ -118,12 +121,26 @@ def test_an_event_is_signed_by_hand(folder: Path) -> None:
         (("sign", "--api-key", API_KEY, "--secret-file", "none"), b"does not exist"),
         (("verify", "--keys", "secret", "--headers", "secret"), b"secret"),
         (("events", "list", "--data", "."), b"events.db"),
+        (("events", "list", "--data", "broken"), b"events.db cannot be opened: file is not a database"),
+        (("events", "audit", "--keys", "keys.json", "--data", "broken"), b"file is not a database"),
+        (("sign", "--event", "--api-key", API_KEY, "--secret-file", "secret"), b"an event is a JSON object"),
         (("nonsense",), b"No such command"),
+        (("sign", "--api-key", API_KEY, "--secret-file", "blob"), b"blob: it holds no text"),
+        (("sign", "--event", "--nonce", NONCE, "--api-key", API_KEY, "--secret-file", "secret"), b"no nonce"),
+        (("doctor", "--url", "http://localhost", "--api-key", API_KEY, "--secret-file", "blob"), b"blob: it holds no"),
+        (
+            ("doctor", "--url", "http://x", "--api-key", "k", "--secret-file", "secret", "--timeout", "nan"),
+            b"--timeout",
+        ),
+        (("conform", "--timeout", "inf", "--", "true"), b"--timeout"),
+        (("verify", "--keys", "keys.json", "--headers", "secret", "--now", "nan"), b"nan is no number of seconds"),
+        (("explain", "--keys", "keys.json", "--headers", "secret", "--now", "inf"), b"inf is no number of seconds"),
+        (("serve", "--keys", "keys.json", "--data", ".", "--port", "65536"), b"--port"),
     ],
 )
 def test_wrong_use_ends_with_2(folder: Path, arguments: tuple[str, ...], said: bytes) -> None:
     """Wrong use says what is wrong, ends with 2, and never shows a secret or a traceback."""
-    done = run(*arguments, cwd=folder)
+    done = run(*arguments, cwd=folder, body=b"[1]" if "--event" in arguments else b"")
     assert done.returncode == 2
     assert said in done.stderr
     assert SECRET.encode() not in done.stderr

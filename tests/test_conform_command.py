@@ -196,7 +196,14 @@ def test_a_running_server_is_probed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "said"), [("http://127.0.0.1:1", "nothing answers at"), ("http://192.0.2.1", "is not loopback")]
+    ("url", "said"),
+    [
+        ("http://127.0.0.1:1", "nothing answers at"),
+        ("http://192.0.2.1", "is not loopback"),
+        ("http://127.0.0.1:1/v1/track", "leave it out"),
+        ("127.0.0.1:8000", "it does not begin with https:// or http://"),
+        ("https://127.0.0.1:1", "the URL must be http://HOST:PORT"),
+    ],
 )
 def test_a_server_that_cannot_be_probed_ends_with_2(tmp_path: Path, url: str, said: str) -> None:
     """Nobody there, and a server that is somebody else's, are wrong use; the secret is not said."""
@@ -215,8 +222,12 @@ def test_options_after_the_command_are_the_adapters(tmp_path: Path) -> None:
     assert "--json --level x y -- -h" in done.stderr
 
 
-def test_control_c_ends_run_and_adapter(tmp_path: Path) -> None:
-    """It ends with 130, says so in a line, and leaves nothing running."""
+@pytest.mark.parametrize(
+    ("number", "code", "told"),
+    [(signal.SIGINT, 130, "\nstopped\n"), (signal.SIGTERM, 143, ""), (signal.SIGHUP, 129, "")],
+)
+def test_what_ends_the_run_ends_the_adapter(tmp_path: Path, number: int, code: int, told: str) -> None:
+    """Ctrl-C, SIGTERM, or a terminal that is closed: the exit code says which, and nothing is left running."""
     path = tmp_path / "held"
     os.mkfifo(path)
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -224,9 +235,9 @@ def test_control_c_ends_run_and_adapter(tmp_path: Path) -> None:
     with subprocess.Popen([*command, *ODD, "holds", str(path)], stderr=subprocess.PIPE, text=True) as process:
         assert select.select([descriptor], [], [], 30)[0]
         assert os.read(descriptor, 4) == b"held"
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, said = process.communicate(timeout=30)
-    assert (process.returncode, said) == (130, "stopped; the adapter is ended\n")
+    assert (process.returncode, said) == (code, told)
     assert select.select([descriptor], [], [], 10)[0]
     assert os.read(descriptor, 1) == b""
     os.close(descriptor)

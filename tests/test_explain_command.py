@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -60,8 +61,9 @@ def explaining(tmp_path: Path) -> Explaining:
 
 
 def test_what_verifies_ends_with_0(explaining: Explaining) -> None:
-    """As `verify` would; there is no cause."""
-    assert explaining.request().returncode == 0
+    """As `verify` would; there is no cause, and that a replay would verify as well is said."""
+    done = explaining.request()
+    assert (done.returncode, "refused as replayed verifies" in " ".join(done.stdout.split())) == (0, True)
     code, document = explaining.document()
     assert (code, document["verified"], document["reason"], document["causes"]) == (0, True, None, [])
 
@@ -116,6 +118,14 @@ def test_of_two_mistakes_it_is_said_that_both_were_made(explaining: Explaining) 
     assert "at once" not in explaining.request("secret_newline").stdout
 
 
+def test_a_request_without_a_signature_says_what_to_do(explaining: Explaining) -> None:
+    """The cause is more than the refusal once again: where the secret belongs, and who may have dropped the headers."""
+    said = " ".join(explaining.request("signature_missing").stdout.split())
+    assert (
+        "cause signature_missing No signature header came. Give the sender its secret (RETAINPIXEL_HMAC_SECRET)" in said
+    )
+
+
 def test_where_nothing_matches_it_is_said(explaining: Explaining) -> None:
     """No cause is made up; the active key ids are named, to be compared, and that the search was stopped."""
     sender = Sender(RICH)
@@ -130,9 +140,21 @@ def test_where_nothing_matches_it_is_said(explaining: Explaining) -> None:
         f"Nothing matched of all that is known by name. Active secrets of this api key: {', '.join(entry.secrets)}"
         in said
     )
-    assert "a secret that is not in the keys file" in said
+    assert "else the secret was another than its key id says" in said
     assert "Stopped looking after" in said
     assert json.loads(explaining.run("--headers", "headers", "--json", body=body).stdout)["causes"] == []
+
+
+def test_where_the_key_id_is_right_the_body_is_suspected(explaining: Explaining) -> None:
+    """A body that is another one altogether: under a key id that is active here nobody is sent to look for a secret."""
+    headers, _ = Sender(RICH).send()
+    lines = "".join(f"{name}: {value}\n" for name, value in headers)
+    for written, is_active in ((lines, True), (re.sub("(?im)^(x-rp-key-id): .*", r"\1: " + "0" * 16, lines), False)):
+        (explaining.folder / "headers").write_text(written)
+        done = explaining.run("--headers", "headers", "--now", str(NOW), body=b'{"a":"another"}')
+        said = " ".join(done.stdout.split())
+        assert ("the body or a header is not what was signed" in said) is is_active
+        assert ("signed with a secret that is not in the keys file" in said) is not is_active
 
 
 def test_an_event_is_explained_by_its_own_signature(explaining: Explaining) -> None:

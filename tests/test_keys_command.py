@@ -177,6 +177,7 @@ def test_an_edit_that_breaks_a_rule_changes_nothing(folder: Path) -> None:
         (("retire", "rps_test_x", "--force"), 2, "16 hex digits"),
         (("retire", "0" * 16, "--force"), 1, "has key id 0000000000000000"),
         (("add", "--to", "0" * 16), 1, "has api key id 0000000000000000"),
+        (("add", "--to", API_KEY_ID, "--test"), 2, "leave --test out"),
         (("retire", KEY_ID, "--data", "nowhere"), 2, "there is no events.db"),
         (("status", "--data", "nowhere"), 2, "there is no events.db"),
     ],
@@ -190,7 +191,7 @@ def test_a_mistake_is_named(folder: Path, arguments: tuple[str, ...], code: int,
 
 
 def test_a_file_that_is_none_is_left_alone(folder: Path) -> None:
-    """What breaks a rule, or is no JSON, is named and not overwritten; `status` of nothing says what makes it."""
+    """What breaks a rule, or is no JSON, is named and not overwritten; of none it is said what makes it."""
     path = folder / "keys.json"
     for content, said in ((b'{"api_keys": 5}', "must be a JSON array"), (b"{", "payload_not_json")):
         path.write_bytes(content)
@@ -198,8 +199,9 @@ def test_a_file_that_is_none_is_left_alone(folder: Path) -> None:
         assert (refused.returncode, said in refused.stderr) == (2, True), refused.stderr
         assert path.read_bytes() == content
     path.unlink()
-    missing = run(folder, "status")
-    assert (missing.returncode, "keys add" in missing.stderr) == (2, True)
+    for arguments in (("status",), ("retire", KEY_ID, "--force"), ("add", "--to", API_KEY_ID)):
+        missing = run(folder, *arguments)
+        assert (missing.returncode, "keys.json does not exist; `rp-signing keys add" in missing.stderr) == (2, True)
 
 
 def test_a_link_stays_a_link(folder: Path) -> None:

@@ -186,7 +186,7 @@ PLANTED: dict[Callable[[Developing, Path], str], str] = {
     variable_unset: r"ValueError: secret= is None: is the environment variable RETAINPIXEL_HMAC_SECRET set\?",
     secret_of_another_environment: r"WrongSecret: .* \(ours [0-9a-f]{16}, theirs unknown\)",
     clock_behind: r"ClockSkew: the own clock differs .* by \+41[678] s \(\+: the own clock is behind\)",
-    route_in_the_url: r"RequestRefused: the answer is 404 route_unknown: events are taken at /v1/track",
+    route_in_the_url: r"ValueError: base_url= must be like .*; the route at its end .*; leave it out",
     gateway_that_rewrites: r"BodyAltered: the body was altered on its way: sent \d+ bytes, received \d+",
     signed_something_else: r"cause  signed_json_dumps  What was signed is what Python's json.dumps writes",
     milliseconds: r"^timestamp_unit: .*milliseconds",

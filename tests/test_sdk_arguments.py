@@ -20,6 +20,13 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+def test_a_clock_of_milliseconds_is_named() -> None:
+    """A clock that gives no Unix seconds is named by what it gave, before anything is sent."""
+    client = RetainPixel(api_key=API_KEY, secret=SECRET, base_url=URL, clock=lambda: 1_795_424_400_000)
+    with client, pytest.raises(ValueError, match="the clock gave 1795424400000, which is no Unix time in seconds"):
+        client.track(user_id="u", event="Opened")
+
+
 @pytest.mark.parametrize("kind", [RetainPixel, AsyncRetainPixel])
 def test_what_is_left_out_comes_from_the_environment(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Api key, secret and base URL may stand in the environment; an argument beats it."""
@@ -107,6 +114,8 @@ def test_a_bad_secret_is_refused_at_construction(text: str, fault: str, monkeypa
         ("https://h:x", "host or port"),
         ("https://h:65536", "host or port"),
         ("https://h:0", "port is 0"),
+        ("https://h/v1/track", "leave it out"),
+        ("https://h/gateway/v1/batch/", "leave it out"),
         ("https://*xn--bcher-kva.example", "host or port"),
     ],
 )

@@ -106,6 +106,18 @@ def test_a_secret_taken_out_stops_verifying_in_every_worker(folder: Path) -> Non
             assert served.send(f"new-{number}", NEW).status == 202
 
 
+def test_a_keys_file_without_keys_is_warned_of(folder: Path) -> None:
+    """A keys file that takes nobody any more is read as it stands, and said aloud at the start and on SIGHUP."""
+    with serving_process(folder, "--data", "data") as served:
+        assert served.send("m-1").status == 202
+        (folder / "keys.json").write_text('{"api_keys": []}')
+        served.tell(signal.SIGHUP)
+        served.wait_for("there is no api key in the keys file: every request is refused")
+        assert served.send("m-2").document["code"] == "api_key_unknown"
+    with serving_process(folder, "--data", "data") as served:
+        served.wait_for("there is no api key in the keys file: every request is refused")
+
+
 def test_a_worker_that_dies_is_replaced(folder: Path) -> None:
     """Kill -9 of one worker of two: another takes its place, and nothing that was acknowledged is taken again."""
     with serving_process(folder, "--data", "data", "--workers", "2") as served:

@@ -231,11 +231,11 @@ def test_what_cannot_be_reached_is_named_in_a_sentence(
 
 
 def test_a_database_that_is_not_there_is_named(folder: Path) -> None:
-    """So is a name that the server does not know; `events` says the same, with 1."""
+    """So is a name that the server does not know; `events` says the same, and also with 2: it is no verdict."""
     nowhere = shared_server().conninfo("nowhere")
     assert 'database "nowhere" does not exist' in refused_to_start(folder, "--events", nowhere)
     listed = told_by("events", "list", "--events", nowhere)
-    assert listed.exit_code == 1
+    assert listed.exit_code == 2
     assert 'database "nowhere" does not exist' in listed.output
 
 

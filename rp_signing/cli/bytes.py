@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,16 +11,14 @@ import click
 from .. import canonical
 from ..errors import CanonicalizationError, VerificationError
 from ..keyfile import load_keyring
-from ..keys import Secret
 from ..signing import Signer, sign_event
 from ..stores.memory import MemoryNonceStore
 from ..verifier import Verified, Verifier
-from .answer import as_json, print_json, read_body, refuse
+from .answer import as_json, print_json, read_body, refuse, write_bytes
+from .options import existing_file, keys_option, now_option, secret_in
 
-existing_file: click.Path[Path] = click.Path(exists=True, dir_okay=False, path_type=Path)
 
-
-@click.command()
+@click.command(short_help="Write the canonical form of some JSON.")
 @as_json
 def canonicalize(as_json: bool) -> None:
     """Write the canonical form (RFC 8785) of the JSON on standard input to standard output."""
@@ -33,17 +30,17 @@ def canonicalize(as_json: bool) -> None:
         digest = hashlib.sha256(written).hexdigest()
         print_json({"canonical": written.decode(), "length": len(written), "digest": digest})
     else:
-        sys.stdout.buffer.write(written)
+        write_bytes(written)
 
 
-@click.command()
+@click.command(short_help="Sign a body: print its five headers.")
 @click.option("--api-key", required=True, metavar="K", help="The api key.")
 @click.option(
     "--secret-file",
     required=True,
     type=existing_file,
     metavar="F",
-    help="A file that holds the secret; one newline at its end is not part of it.",
+    help="A file that holds the secret; one line end after it is not part of it.",
 )
 @click.option("--timestamp", type=int, metavar="T", help="Unix seconds instead of the clock's.")
 @click.option("--nonce", metavar="N", help="A nonce instead of a fresh one.")
@@ -54,8 +51,10 @@ def sign(api_key: str, secret_file: Path, timestamp: int | None, nonce: str | No
 
     An endpoint that stores events wants both: sign the event first (--event), then the request that carries it.
     """
+    if event and (timestamp is not None or nonce is not None):
+        raise click.UsageError("an event's own signature holds no timestamp and no nonce; they are of the request")
+    secret = secret_in(secret_file)
     try:
-        secret = Secret(secret_file.read_text(encoding="utf-8").removesuffix("\n"))
         signer = Signer(
             api_key=api_key,
             secret=secret,
@@ -63,13 +62,16 @@ def sign(api_key: str, secret_file: Path, timestamp: int | None, nonce: str | No
             nonce=None if nonce is None else lambda: nonce,
         )
         if event:
-            signed = sign_event(canonical.parse(read_body()), api_key=api_key, secret=secret)
-            sys.stdout.buffer.write(canonical.canonicalize(signed))
+            payload = canonical.parse(read_body())
+            if not isinstance(payload, dict):
+                raise click.UsageError("an event is a JSON object; each event of a batch is signed on its own")
+            signed = sign_event(payload, api_key=api_key, secret=secret)
+            write_bytes(canonical.canonicalize(signed))
             return
         headers = signer.sign(read_body())
     except CanonicalizationError as error:
         refuse(error, as_json)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         raise click.UsageError(str(error)) from None
     if as_json:
         print_json(headers)
@@ -77,8 +79,8 @@ def sign(api_key: str, secret_file: Path, timestamp: int | None, nonce: str | No
         click.echo("\n".join(f"{name}: {value}" for name, value in headers.items()))
 
 
-@click.command()
-@click.option("--keys", required=True, type=existing_file, metavar="F", help="The keys file (SPEC §8).")
+@click.command(short_help="Verify a body under its headers.")
+@keys_option
 @click.option(
     "--headers",
     required=True,
@@ -86,7 +88,7 @@ def sign(api_key: str, secret_file: Path, timestamp: int | None, nonce: str | No
     metavar="FILE",
     help="The request's headers, one `Name: value` a line: what `sign` prints.",
 )
-@click.option("--now", type=float, metavar="T", help="Unix seconds instead of the clock's.")
+@now_option
 @as_json
 def verify(keys: Path, headers: BinaryIO, now: float | None, as_json: bool) -> None:
     """Verify the body on standard input under its headers; a refusal says its reason.

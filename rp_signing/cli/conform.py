@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypedDict, Unpack
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import TimeElapsedColumn
 
 from ..conformance.driver import Crash
 from ..conformance.escape import visible
@@ -23,11 +22,12 @@ from ..conformance.page import page
 from ..conformance.report import Report, read_expected
 from ..conformance.trial import Trial
 from ..conformance.vectors import SUITES, load_vectors
+from ..sdk.credentials import fault_of_url
 from .answer import as_json
 from .conform_table import print_report
-from .events import wide_console
+from .options import existing_file, secret_in, timeout_option
+from .terminal import progress, wide_console
 
-_existing = click.Path(exists=True, dir_okay=False, path_type=Path)
 _new = click.Path(dir_okay=False, writable=True, path_type=Path)
 
 
@@ -48,27 +48,34 @@ class _Options(TypedDict):
     as_json: bool
 
 
-@click.command(context_settings={"allow_interspersed_args": False})
+@click.command(
+    short_help="Judge an SDK in any language, or a running server.", context_settings={"allow_interspersed_args": False}
+)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND…")
-@click.option("--level", type=click.Choice(list(LEVELS)), help="Run the suites of this level, and want all of them.")
-@click.option("--suite", "suites", multiple=True, type=click.Choice(SUITES), help="Run this suite; may be repeated.")
+@click.option(
+    "--level",
+    type=click.Choice(list(LEVELS)),
+    metavar="LEVEL",
+    help=f"Run the suites of this level, and want all of them: {', '.join(LEVELS)}.",
+)
+@click.option(
+    "--suite",
+    "suites",
+    multiple=True,
+    type=click.Choice(SUITES),
+    metavar="SUITE",
+    help=f"Run this suite; may be repeated: {', '.join(SUITES)}.",
+)
 @click.option(
     "--expected",
-    type=_existing,
+    type=existing_file,
     metavar="FILE",
     help="Failures that are known: an id a line, and `# why` after it. One that passes fails the run.",
 )
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    default=10.0,
-    show_default=True,
-    metavar="S",
-    help="Seconds for each answer.",
-)
+@timeout_option
 @click.option("--url", metavar="URL", help="Probe the server that runs there instead. It stores some hundred events.")
 @click.option("--api-key", metavar="K", help="With --url: an api key that the server takes.")
-@click.option("--secret-file", type=_existing, metavar="F", help="With --url: a file that holds its secret.")
+@click.option("--secret-file", type=existing_file, metavar="F", help="With --url: a file that holds its secret.")
 @click.option("--i-own-this-server", "own", is_flag=True, help="With --url: probe one that is not on this machine.")
 @click.option("--junit", "junit_file", type=_new, metavar="FILE", help="Write the report as JUnit XML.")
 @click.option("--html", "html_file", type=_new, metavar="FILE", help="Write the report as one HTML page.")
@@ -86,11 +93,7 @@ def conform(**options: Unpack[_Options]) -> None:
     _check_usage(options)
     expected = _expected(options["expected"])
     started = time.monotonic()
-    try:
-        target, outcomes, known = _probe(options) if options["url"] else _try_vectors(options)
-    except KeyboardInterrupt:
-        click.echo("stopped; the adapter is ended", err=True)
-        sys.exit(130)
+    target, outcomes, known = _probe(options) if options["url"] else _try_vectors(options)
     seconds = time.monotonic() - started
     levels = not options["url"] and not options["suites"]
     report = Report(target, tuple(outcomes), seconds, expected, frozenset(known), levels)
@@ -162,13 +165,12 @@ def _probe(options: _Options) -> tuple[str, list[Outcome], set[str]]:
         probe_server,
     )  # it brings an HTTP talker that adapters need not
 
-    url, secret_file = options["url"] or "", options["secret_file"] or Path()
+    url, secret = options["url"] or "", secret_in(options["secret_file"] or Path())
+    if fault := fault_of_url(url):
+        _usage(f"--url must be like http://127.0.0.1:8000; {fault}")
     try:
-        secret = secret_file.read_text(encoding="utf-8").removesuffix("\n")
         with _progress(len(PROBES)) as advance:
             outcomes = probe_server(url, options["api_key"] or "", secret, advance, options["own"])
-    except UnicodeDecodeError:
-        _usage(f"{secret_file} holds no text")
     except (ValueError, OSError, Unreachable) as error:
         _usage(str(error))
     return url, outcomes, {probe.id for probe in PROBES}
@@ -181,11 +183,9 @@ def _usage(message: str) -> NoReturn:
 @contextmanager
 def _progress(total: int) -> Iterator[Any]:
     """Show how far the run is, on a terminal only; yields what is called with each outcome."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    terminal = sys.stderr.isatty()
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not terminal) as progress:
-        task = progress.add_task("", total=total)
-        yield lambda outcome: progress.update(task, advance=1, description=f"{outcome.suite:<13}")
+    with progress(TimeElapsedColumn()) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda outcome: bar.update(task, advance=1, description=f"{outcome.suite:<13}")
 
 
 def _write(path: Path | None, write: Callable[[], bytes]) -> None:

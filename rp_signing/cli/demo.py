@@ -29,9 +29,11 @@ from ..keyfile import load_keyring
 from ..keys import api_key_text, secret_text
 from ..sdk import RetainPixel
 from ..signing import Signer, sign_event
-from .events import print_report, rows_table, wide_console
+from .events import print_report, rows_table
+from .options import existing_file
 from .serve import Server
 from .stores import DATABASE
+from .terminal import wide_console
 
 _SHOWN_ROWS = 12
 
@@ -45,11 +47,11 @@ class Outcome(NamedTuple):
     why: str
 
 
-@click.command()
+@click.command(short_help="See on this machine what becomes of events.")
 @click.option(
     "--events",
     "more",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=existing_file,
     metavar="FILE",
     help="Events to send as well, a JSON object a line.",
 )
@@ -59,6 +61,7 @@ def demo(more: Path | None) -> None:
     Signed ones by track, identify, group and batch; an unsigned one; then a tampered, a replayed and a stale one, and
     one under another secret.
     """
+    given = _lines(more) if more else []
     console = wide_console()
     folder = Path(tempfile.mkdtemp(prefix="rp-signing-demo-"))
     keys = _Keys(folder)
@@ -68,7 +71,7 @@ def demo(more: Path | None) -> None:
         with _running(Ingest(keyring, store)) as url, _reasons() as reasons:
             console.print(f"The endpoint listens on [bold]{url}[/]; its data is in {folder}\n")
             story = _Story(url, keys, reasons)
-            console.print(_outcomes_table(story.tell(_lines(more) if more else [])))
+            console.print(_outcomes_table(story.tell(given)))
         _show_store(console, store)
         report = audit(store, keyring)
         print_report(console, report)
@@ -224,10 +227,15 @@ def _running(app: Ingest) -> Iterator[str]:
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
-    try:
-        return [orjson.loads(line) for line in path.read_bytes().splitlines()]
-    except orjson.JSONDecodeError as error:
-        raise click.UsageError(f"{path} is not a JSON object a line: {error}") from None
+    events = []
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        try:
+            events.append(orjson.loads(line))
+        except orjson.JSONDecodeError as error:
+            raise click.UsageError(f"{path}, line {number}: {error}") from None
+        if not isinstance(events[-1], dict):
+            raise click.UsageError(f"{path}, line {number}: it is no JSON object; each event is one, on a line")
+    return events
 
 
 def _outcomes_table(outcomes: Iterator[Outcome]) -> Table:

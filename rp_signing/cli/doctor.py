@@ -7,39 +7,39 @@ from pathlib import Path as File
 
 import click
 import httpx2
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
+from ..sdk.credentials import fault_of_url
 from ..signing import Signer
 from .answer import as_json, print_json
-from .events import wide_console
+from .options import existing_file, secret_in, timeout_option
 from .path_probes import PROBES, Finding, Hopeless, Path
+from .terminal import progress, wide_console
 
 
-@click.command()
+@click.command(short_help="Probe what the way to an endpoint changes.")
 @click.option("--url", required=True, metavar="URL", help="Of the endpoint, as senders use it: https://HOST.")
 @click.option("--api-key", required=True, metavar="K", help="An api key that the endpoint takes.")
 @click.option(
     "--secret-file",
     required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=File),
+    type=existing_file,
     metavar="F",
     help="A file that holds its secret.",
 )
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=10.0, show_default=True, metavar="S")
+@timeout_option
 @as_json
 def doctor(url: str, api_key: str, secret_file: File, timeout: float, as_json: bool) -> None:
     """Probe the way to an endpoint: what proxies and gateways on it change about a request. Stores nothing.
 
     Exit code 0 when requests arrive as they were sent, 1 when something changes them.
     """
-    if not url.startswith(("http://", "https://")):
-        raise click.UsageError("--url must be like https://ingest.example")
+    if fault := fault_of_url(url):
+        raise click.UsageError(f"--url must be like https://ingest.example; {fault}")
     try:
-        signer = Signer(api_key=api_key, secret=secret_file.read_text().rstrip("\r\n"))
-    except (ValueError, OSError) as error:
+        signer = Signer(api_key=api_key, secret=secret_in(secret_file))
+    except ValueError as error:
         raise click.UsageError(str(error)) from None
     with httpx2.Client(timeout=timeout, follow_redirects=False) as http:
         findings = _examined(Path(http, url, signer))
@@ -52,21 +52,28 @@ def doctor(url: str, api_key: str, secret_file: File, timeout: float, as_json: b
 
 def _examined(path: Path) -> list[Finding]:
     """Ask each probe; where the first is refused, the others would say the same."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     findings: list[Finding] = []
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        for probe in progress.track(PROBES, description="probing"):
+    with progress() as bar:
+        for probe in bar.track(PROBES, description="probing"):
             try:
                 fine, detail = probe.ask(path)
             except Hopeless as error:
                 return [Finding(probe.name, False, str(error))]
             except httpx2.HTTPError as error:
-                # Its class alone: its text may hold an address with a password.
-                fine, detail = False, f"no answer: {type(error).__name__}"
+                fine, detail = False, _unanswered(error)
                 if not findings:
                     return [Finding(probe.name, fine, detail)]
             findings.append(Finding(probe.name, fine, detail))
     return findings
+
+
+def _unanswered(error: httpx2.HTTPError) -> str:
+    """Say why no answer came: by the error's kind, and by what the operating system or TLS said of a connection."""
+    kind = type(error).__name__
+    if isinstance(error, httpx2.ProxyError):
+        return f"no answer: {kind}"  # its text may hold the proxy's address, and in it a password
+    said = f"{kind}: {error}".rstrip(": ")
+    return f"no connection: {said}" if kind in ("ConnectError", "ConnectTimeout") else f"no answer: {said}"
 
 
 def _fine(findings: list[Finding]) -> bool:
@@ -80,7 +87,7 @@ def _print(findings: list[Finding]) -> None:
     table.add_column("")
     table.add_column("what becomes of it", overflow="fold")
     for finding in findings:
-        mark = "[green]fine[/]" if finding.fine else "[red]altered[/]"
+        mark = "[green]fine[/]" if finding.fine else "[red]refused[/]" if len(findings) == 1 else "[red]altered[/]"
         table.add_row(finding.probe, mark, escape(finding.detail))
     console.print(table)
     if _fine(findings):

@@ -11,7 +11,7 @@ import click
 import orjson
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import TimeRemainingColumn
 from rich.table import Table
 
 from ..errors import StoreError
@@ -19,7 +19,9 @@ from ..ingest.audit import AuditReport, BadRow, Verdict, audit
 from ..ingest.store import EventStore, StoredEvent
 from ..keyfile import load_keyring
 from .answer import as_json, print_json
-from .stores import DATABASE, Place, data_option, events_option, open_events
+from .options import existing_file
+from .stores import DATABASE, Place, looked_at, open_events
+from .terminal import progress, wide_console
 
 _COLOUR = {"high": "green", "standard": "yellow", Verdict.VERIFIED: "green", Verdict.UNSIGNED: "yellow"}
 
@@ -30,8 +32,7 @@ def events() -> None:
 
 
 @events.command("list")
-@data_option
-@events_option
+@looked_at
 @as_json
 def list_events(data: Path | None, events_url: str | None, as_json: bool) -> None:
     """Show every stored event, in the order of storing."""
@@ -43,26 +44,25 @@ def list_events(data: Path | None, events_url: str | None, as_json: bool) -> Non
             console.print(rows_table(list(store.scan()), console.width))
 
 
-@events.command("audit")
+@events.command("audit", short_help="Verify every stored event again.")
 @click.option(
     "--keys",
     required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=existing_file,
     metavar="F",
     help="The keys file, with the secrets that were retired.",
 )
-@data_option
-@events_option
+@looked_at
 @as_json
 def audit_events(keys: Path, data: Path | None, events_url: str | None, as_json: bool) -> None:
-    """Verify every stored event again: exit 0 when all do, 1 when some do not."""
+    """Verify every stored event again: exit 0 when all do, 1 when some do not, 2 when they cannot be read."""
     try:
         keyring = load_keyring(keys)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    with _opened(data, events_url) as store, _progress() as progress:
-        task = progress.add_task("auditing", total=None)
-        report = audit(store, keyring, lambda done, total: progress.update(task, completed=done, total=total))
+    with _opened(data, events_url) as store, progress(TimeRemainingColumn()) as bar:
+        task = bar.add_task("auditing", total=None)
+        report = audit(store, keyring, lambda done, total: bar.update(task, completed=done, total=total))
     if as_json:
         bad = [{**row._asdict(), "verdict": row.verdict.value} for row in report.bad]
         counts = {verdict.value: count for verdict, count in report.counts.items()}
@@ -73,26 +73,24 @@ def audit_events(keys: Path, data: Path | None, events_url: str | None, as_json:
 
 
 def rows_table(rows: list[StoredEvent], width: int) -> Table:
-    """Give stored events as a table for a terminal of this many columns."""
-    table = Table(title=f"{len(rows):,} stored events", title_justify="left", header_style="bold")
-    narrow = width < 110
+    """Give stored events as a table for a terminal of this many columns; what has no room is left out."""
+    table = Table(title=f"stored events: {len(rows):,}", title_justify="left", header_style="bold")
+    narrow, tiny = width < 110, width < 70
     received_as = "%H:%M:%S" if narrow else "%Y-%m-%d %H:%M:%S"
-    headings = ["row", "received (UTC)", "type", "trust", *([] if narrow else ["key id"]), "messageId", "content"]
+    headings = ["row", "UTC" if tiny else "received (UTC)", *([] if tiny else ["type"]), "trust"]
+    headings += [*([] if narrow else ["key id"]), "messageId", *([] if tiny else ["content"])]
     for heading in headings:
         table.add_column(heading, no_wrap=True)
     for row in rows:
         received = datetime.fromtimestamp(row.received_at, UTC).strftime(received_as)
-        cells = [str(row.row_id), received, row.type, f"[{_COLOUR[row.trust]}]{row.trust}[/]"]
+        cells = [str(row.row_id), received, *([] if tiny else [row.type]), f"[{_COLOUR[row.trust]}]{row.trust}[/]"]
         if not narrow:
             cells.append(_clipped(row.key_id or "–", 9))
-        cells.append(_clipped(row.message_id, 12 if narrow else 20))
-        table.add_row(*cells, escape(_clipped(row.content, max(16, width - (71 if narrow else 96)))))
+        cells.append(escape(_clipped(row.message_id, 12 if narrow else 20)))
+        if not tiny:
+            cells.append(escape(_clipped(row.content, max(16, width - (71 if narrow else 96)))))
+        table.add_row(*cells)
     return table
-
-
-def wide_console() -> Console:
-    """Give a terminal to print tables to; where there is none, one that is wide enough for them."""
-    return Console(width=None if sys.stdout.isatty() else 140)
 
 
 def _clipped(text: str, width: int) -> str:
@@ -116,11 +114,11 @@ def print_report(console: Console, report: AuditReport) -> None:
 
 
 def _bad_table(bad: list[BadRow]) -> Table:
-    table = Table(title=f"{len(bad):,} rows do not verify", title_justify="left", header_style="bold")
+    table = Table(title=f"rows that do not verify: {len(bad):,}", title_justify="left", header_style="bold")
     for heading in ("row", "messageId", "verdict", "what does not fit"):
         table.add_column(heading, overflow="fold")
     for row in bad:
-        table.add_row(str(row.row_id), row.message_id, f"[red]{row.verdict.value}[/]", row.detail)
+        table.add_row(str(row.row_id), escape(row.message_id), f"[red]{row.verdict.value}[/]", escape(row.detail))
     return table
 
 
@@ -135,11 +133,6 @@ def _document(row: StoredEvent) -> dict[str, Any]:
     return document
 
 
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
-
-
 class _opened:  # reads as a verb in a with statement
     """Open the event store for the length of a with block."""
 
@@ -150,7 +143,7 @@ class _opened:  # reads as a verb in a with statement
         try:
             self._store = open_events(data, events_url)
         except (OSError, StoreError, ModuleNotFoundError) as error:
-            raise click.ClickException(str(error)) from None
+            raise click.UsageError(str(error)) from None
 
     def __enter__(self) -> EventStore:
         return self._store

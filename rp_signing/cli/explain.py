@@ -17,19 +17,23 @@ from ..explain import explain as explain_request
 from ..keyfile import load_keyring
 from ..keys import Keyring
 from .answer import as_json, print_json, read_body, refuse
-from .bytes import existing_file, header_lines
+from .bytes import header_lines
+from .options import keys_option, now_option
 
 _LABEL = max(map(len, LINES)) + 2
 _MARK = "≠ "
 _LEFT_OUT = "(left out)"
-_UNMATCHED = (
-    "Most often it was signed with a secret that is not in the keys file. Else compare the lines below with those that "
-    "the signer made."
+_NOT_HERE = "Most often it was signed with a secret that is not in the keys file."
+_ALTERED = (
+    "It names one of them: most often the body or a header is not what was signed, else the secret was another than "
+    "its key id says."
 )
+_COMPARE = "Compare the lines below with those that the signer made."
+_ONCE = "Whether it came before is not looked at: what a server refused as replayed verifies here."
 
 
-@click.command()
-@click.option("--keys", required=True, type=existing_file, metavar="F", help="The keys file (SPEC §8).")
+@click.command(short_help="Say why a signature does not match.")
+@keys_option
 @click.option(
     "--headers",
     type=click.File("rb"),
@@ -37,7 +41,7 @@ _UNMATCHED = (
     help="The request's headers, one `Name: value` a line. With --event they give the api key alone.",
 )
 @click.option("--event", is_flag=True, help="Look at the event's own signature instead of the request's.")
-@click.option("--now", type=float, metavar="T", help="Unix seconds instead of the clock's.")
+@now_option
 @as_json
 def explain(keys: Path, headers: BinaryIO | None, event: bool, now: float | None, as_json: bool) -> None:
     """Say why the body on standard input is refused under its headers.
@@ -95,6 +99,8 @@ def _document(explanation: Explanation) -> dict[str, Any]:
 def _print(explanation: Explanation, keyring: Keyring, width: int) -> None:
     if explanation.verified:
         click.secho("verified", fg="green", bold=True)
+        if explanation.received is not None and explanation.received[LINES.index("purpose")] == "request":
+            click.echo(_wrapped(_ONCE, width, 0))
         return
     refused = f"{click.style('refused', fg='red', bold=True)}  "
     click.echo(refused + _wrapped(f"{explanation.reason}: {explanation.detail}", width, 9))
@@ -105,9 +111,12 @@ def _print(explanation: Explanation, keyring: Keyring, width: int) -> None:
         click.echo(" " * 9 + _wrapped(cause.detail, width, 9))
     if not explanation.causes:
         said = "Nothing matched of all that is known by name."
-        entry = keyring.find_id(explanation.received[2]) if explanation.received else None
-        if entry is not None:
-            said += f" Active secrets of this api key: {', '.join(entry.secrets) or 'none'}. {_UNMATCHED}"
+        received = explanation.received
+        entry = keyring.find_id(received[LINES.index("api key id")]) if received else None
+        if received and entry:
+            named = received[LINES.index("key id")] in entry.secrets
+            said += f" Active secrets of this api key: {', '.join(entry.secrets) or 'none'}."
+            said += f" {_ALTERED if named else _NOT_HERE} {_COMPARE}"
         click.echo("\n" + _wrapped(said, width, 0))
     if explanation.stopped:
         click.echo(

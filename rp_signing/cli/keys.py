@@ -16,11 +16,12 @@ from ..errors import StoreError
 from ..keys import ApiKey, Secret, api_key_text, secret_text
 from ..keys import api_key_id as id_of
 from .answer import as_json, print_json
-from .events import wide_console
 from .rotation import KeysFile
-from .stores import DATABASE, data_option, events_option, open_events
+from .stores import DATABASE, looked_at, open_events
+from .terminal import wide_console
 
 _HOUR = 3600
+_ROOM_FOR_IDS = 70
 _ID = re.compile(r"[0-9a-f]{16}")
 
 _keys_option = click.option(
@@ -33,7 +34,7 @@ _keys_option = click.option(
 )
 
 
-@click.command()
+@click.command(short_help="Make an api key and a secret.")
 @click.option("--test", "test", is_flag=True, help="Make test keys instead of live ones.")
 @as_json
 def keygen(test: bool, as_json: bool) -> None:
@@ -43,7 +44,7 @@ def keygen(test: bool, as_json: bool) -> None:
         click.echo("`rp-signing keys add` makes a pair and writes it into the server's keys file.", err=True)
 
 
-@click.group()
+@click.group(short_help="Add, retire and look at a server's keys.")
 def keys() -> None:
     """Add and retire the keys of a server's keys file, and look at them.
 
@@ -52,14 +53,16 @@ def keys() -> None:
     """
 
 
-@keys.command()
+@keys.command(short_help="Make an api key with a secret, or its next secret.")
 @_keys_option
 @click.option("--to", "api_key_id", metavar="ID", help="Add the next secret of this api key, as the newest.")
 @click.option("--test", "test", is_flag=True, help="Make test keys instead of live ones.")
 @as_json
 def add(path: Path, api_key_id: str | None, test: bool, as_json: bool) -> None:
     """Make a new api key with a secret, or with --to the next secret of one. The file is made where there is none."""
-    file = _opened(path)
+    if api_key_id is not None and test:
+        raise click.UsageError("the next secret is of its api key's kind, live or test: leave --test out")
+    file = _opened(path) if api_key_id is None else _opened_again(path)
     if api_key_id is None:
         made = _made(test)
         _edited(file.add_api_key, made["api_key"], made["secret"])
@@ -71,18 +74,17 @@ def add(path: Path, api_key_id: str | None, test: bool, as_json: bool) -> None:
     _show(made, as_json)
 
 
-@keys.command()
+@keys.command(short_help="Retire a secret: it verifies no new request.")
 @_keys_option
 @click.argument("key_id")
-@data_option
-@events_option
+@looked_at
 @click.option("--force", is_flag=True, help="Also when it verified within the last hour, or nobody knows.")
 @as_json
 def retire(path: Path, key_id: str, data: Path | None, events_url: str | None, force: bool, as_json: bool) -> None:
     """Retire a secret: it verifies no new request, and events received until now still verify in the audit."""
     if not _ID.fullmatch(key_id):
         raise click.UsageError("KEY_ID is 16 hex digits; `rp-signing keys status` shows them")
-    file = _opened(path)
+    file = _opened_again(path)
     now = int(time.time())
     if not force:
         last = _last_verified(data, events_url)
@@ -104,33 +106,34 @@ def retire(path: Path, key_id: str, data: Path | None, events_url: str | None, f
         click.echo(f"retired {key_id} of api key {api_key_id}; running servers read the file again on SIGHUP")
 
 
-@keys.command()
+@keys.command(short_help="Show every key id, and when it last verified.")
 @_keys_option
-@data_option
-@events_option
+@looked_at
 @as_json
 def status(path: Path, data: Path | None, events_url: str | None, as_json: bool) -> None:
     """Show every key id, what it is used for, and with --data or --events when it last verified a request."""
-    if not path.exists():
-        raise click.UsageError(f"{path} does not exist; `rp-signing keys add --keys {path}` makes it")
-    file = _opened(path)
+    file = _opened_again(path)
     last = _last_verified(data, events_url)
     rows = [row for entry in file.keyring for row in _rows(entry, last)]
     if as_json:
         print_json(rows)
         return
-    table = Table(title=f"{len(file.keyring):,} api keys", title_justify="left", header_style="bold")
+    console = wide_console()
+    table = Table(title=f"api keys: {len(file.keyring):,}", title_justify="left", header_style="bold")
     for heading in ("api key id", "kind", "key id", "state", "last verified (UTC)"):
-        table.add_column(heading)
+        # An id has to be whole, to be copied: other columns give way, and where that is not enough it is folded.
+        table.add_column(heading, overflow="fold", no_wrap=heading.endswith("id") and console.width >= _ROOM_FOR_IDS)
     for row in rows:
         table.add_row(
             row["api_key_id"],
             "live" if row["live"] else "test",
             row["key_id"] or "–",
             _state(row),
-            "unknown: give --data or --events" if last is None else _when(row["last_verified"]),
+            "unknown" if last is None else _when(row["last_verified"]),
         )
-    wide_console().print(table)
+    console.print(table)
+    if last is None:
+        console.print("When each last verified a request is known with --data DIR or --events URL.")
 
 
 def _rows(entry: ApiKey, last: dict[str, int] | None) -> list[dict[str, Any]]:
@@ -187,6 +190,13 @@ def _opened(path: Path) -> KeysFile:
         return KeysFile(path)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+
+
+def _opened_again(path: Path) -> KeysFile:
+    """Open a keys file that is to be there."""
+    if not path.exists():
+        raise click.UsageError(f"{path} does not exist; `rp-signing keys add --keys {path}` makes it")
+    return _opened(path)
 
 
 def _edited(edit: Any, *arguments: Any) -> Any:

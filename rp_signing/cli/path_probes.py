@@ -16,6 +16,7 @@ import httpx2
 
 from .. import wire
 from ..canonical import canonicalize, parse
+from ..conformance.escape import visible
 from ..errors import CanonicalizationError, Reason
 from ..signing import Signer
 
@@ -23,6 +24,7 @@ __all__ = ["PROBES", "Finding", "Hopeless", "Path", "Probe"]
 
 _MUCH_SKEW = 30
 _LONG = 200_000
+_SHOWN = 200
 _SEPARATORS = ((", ", ": "), (",", ":"))
 _CURE = "let it pass the bytes on as they came"
 
@@ -56,9 +58,11 @@ class Answer(NamedTuple):
         """Give the answer in words, for what nobody expected."""
         code = self.document.get("code")
         if isinstance(code, str):
-            return f"the answer is {self.status} {code[:80]}"
+            detail = self.document.get("detail")
+            why = f": {detail[:_SHOWN]}" if isinstance(detail, str) else ""
+            return visible(f"the answer is {self.status} {code[:80]}{why}")
         if 300 <= self.status < 400:
-            return f"a redirect to {self.headers.get('location', 'nowhere')[:200]}: correct the URL"
+            return visible(f"a redirect to {self.headers.get('location', 'nowhere')[:_SHOWN]}: correct the URL")
         return f"the answer is {self.status} without a document of the endpoint; did something else answer?"
 
 

@@ -19,22 +19,25 @@ from ..ingest.app import Ingest
 from ..keyfile import load_keyring
 from ..keys import Keyring
 from .dev import LOOPBACK, Shown, say_where, throw_away_keys
-from .stores import Place, Stores, data_option, events_option
+from .options import existing_file
+from .stores import DATABASE, Place, Stores, kept_options
 from .workers import Workers, listen_to_signals
 
 _BACKLOG = 2048
 _LOG = logging.getLogger("rp_signing.ingest")
 
 
-@click.command()
+@click.command(short_help="Run the ingest endpoint.")
 @click.option(
     "--keys",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=existing_file,
     metavar="F",
     help="The keys file (SPEC §8); read again on SIGHUP. With --dev it may be left out.",
 )
-@data_option
-@events_option
+@kept_options(
+    f"Where events and nonces are kept, in {DATABASE}; made where it is not.",
+    "Keep events in a database instead: postgresql://…",
+)
 @click.option(
     "--nonces",
     "nonces_url",
@@ -42,7 +45,14 @@ _LOG = logging.getLogger("rp_signing.ingest")
     help="Keep nonces apart from the events: redis://…, postgresql://…, or memory:// (one process, until it ends).",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="H", help="The address to listen on.")
-@click.option("--port", default=8000, show_default=True, metavar="P", help="The port; 0 takes a free one.")
+@click.option(
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    metavar="P",
+    help="The port; 0 takes a free one.",
+)
 @click.option(
     "--workers",
     default=1,
@@ -74,7 +84,10 @@ def serve(
     first_start: bool,
     dev: bool,
 ) -> None:
-    """Run the ingest endpoint: POST /v1/track, /v1/identify, /v1/group, /v1/batch."""
+    """Run the ingest endpoint: POST /v1/track, /v1/identify, /v1/group, /v1/batch; /v1/check stores nothing.
+
+    It ends with 0 on SIGTERM, after the requests that it has begun, and with 130 on Ctrl-C.
+    """
     _log_to_standard_error()
     console = Console(stderr=True)
     if dev:
@@ -90,7 +103,7 @@ def serve(
         keyring = load_keyring(keys)
     except (ValueError, OSError) as error:
         raise click.UsageError(str(error)) from None
-    _warn_of_unsigned(keyring)
+    _warn_of(keyring)
     if workers > 1 and not hasattr(os, "fork"):
         raise click.UsageError("--workers needs an operating system that can fork")
     listener = _listening(host, port)
@@ -216,10 +229,12 @@ def _read_again(app: Ingest, keys: Path) -> None:
         _LOG.error("the keys stay as they were: %s", error)  # a traceback could hold a secret
         return
     _LOG.info("%s read again: %d api keys", keys, len(app.keyring))
-    _warn_of_unsigned(app.keyring)
+    _warn_of(app.keyring)
 
 
-def _warn_of_unsigned(keyring: Keyring) -> None:
+def _warn_of(keyring: Keyring) -> None:
+    if not len(keyring):
+        _LOG.warning("there is no api key in the keys file: every request is refused; `rp-signing keys add` makes one")
     for entry in keyring:
         if entry.secrets and not entry.require_signature:
             _LOG.warning("api key %s has a secret and takes unsigned events too", entry.api_key_id)

@@ -26,21 +26,23 @@ _PERCENT = "a password is written with % / @ : ? # as %25 %2F %40 %3A %3F %23"
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-def data_option(command: _Command) -> _Command:
-    """Give a command the option ``--data``."""
-    return click.option(
-        "--data",
-        type=click.Path(file_okay=False, path_type=Path),
-        metavar="DIR",
-        help=f"Where events and nonces are kept, in {DATABASE}; made where it is not.",
-    )(command)
+def kept_options(data: str, events: str) -> Callable[[_Command], _Command]:
+    """Give a command the options ``--data`` and ``--events``, and say what each is for."""
+
+    def give(command: _Command) -> _Command:
+        folder: click.Path[Path] = click.Path(file_okay=False, path_type=Path)
+        command = click.option("--events", "events_url", metavar="URL", help=events)(command)
+        return click.option("--data", type=folder, metavar="DIR", help=data)(command)
+
+    return give
 
 
-def events_option(command: _Command) -> _Command:
-    """Give a command the option ``--events``."""
-    return click.option(
-        "--events", "events_url", metavar="URL", help="Keep events in a database instead: postgresql://…"
-    )(command)
+def looked_at(command: _Command) -> _Command:
+    """Give a command the options ``--data`` and ``--events``, to look at what `serve` has stored."""
+    give: Callable[[_Command], _Command] = kept_options(
+        "The folder that `serve --data` keeps events in.", "The database that `serve --events` keeps events in."
+    )
+    return give(command)
 
 
 class Place(NamedTuple):

@@ -32,10 +32,15 @@ class Workers:
         self._started: dict[int, float] = {}  # process id → when, by the monotonic clock
         self._quick_deaths = 0
         self._stopping = False
+        self._interrupted = False
         self._lifeline = os.pipe()
 
     def run(self) -> int:
-        """Work until told to stop; gives the exit code: 0, or 1 when the workers could not be kept alive."""
+        """Work until told to stop.
+
+        Returns:
+            The exit code: 0 after SIGTERM, 130 after Ctrl-C, 1 when the workers could not be kept alive.
+        """
         signal.pthread_sigmask(signal.SIG_BLOCK, _heard())
         for _ in range(self._count):
             self._start()
@@ -45,8 +50,9 @@ class Workers:
                 self._bury()
             else:
                 self._stopping = self._stopping or heard != signal.SIGHUP
+                self._interrupted = self._interrupted or heard == signal.SIGINT
                 self._tell(signal.SIGHUP if heard == signal.SIGHUP else signal.SIGTERM)
-        return int(self._quick_deaths > _QUICK_DEATHS)
+        return 1 if self._quick_deaths > _QUICK_DEATHS else 130 if self._interrupted else 0
 
     def _start(self) -> None:
         process = os.fork()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 
 from ..errors import SigningError
 from ..keys import Secret
@@ -88,9 +89,9 @@ def probe_server(
             raise ValueError(f"there is no probe {', '.join(sorted(unknown))}")
         _greet(url, visit)
     except (SigningError, TypeError, ValueError) as error:
-        # A traceback keeps the locals of its frames.
-        del api_key, secret
         raise error.with_traceback(None) from None
+    finally:
+        del api_key, secret  # a traceback keeps the locals of its frames
     chosen = [probe for probe in PROBES if only is None or probe.id in only]
     outcomes = {}
     for outcome in _judge_all(chosen, visit):
@@ -101,11 +102,24 @@ def probe_server(
 
 def _judge_all(probes: list[Probe], visit: Visit) -> Iterator[Outcome]:
     slow = [probe for probe in probes if probe.slow]
-    with ThreadPoolExecutor(max(len(slow), 1)) as pool:
-        waiting = [pool.submit(_judge, probe, visit) for probe in slow]
-        yield from (_judge(probe, visit) for probe in probes if not probe.slow and probe.id not in _LAST)
-        yield from (done.result() for done in as_completed(waiting))
+    waiting = [_judge_beside(probe, visit) for probe in slow]
+    yield from (_judge(probe, visit) for probe in probes if not probe.slow and probe.id not in _LAST)
+    yield from (done.result() for done in as_completed(waiting))
     yield from (_judge(probe, visit) for probe in probes if probe.id in _LAST)
+
+
+def _judge_beside(probe: Probe, visit: Visit) -> Future[Outcome]:
+    """Judge a slow probe in a thread of its own, which nobody waits for when the run is broken off."""
+    judged: Future[Outcome] = Future()
+
+    def work() -> None:
+        try:
+            judged.set_result(_judge(probe, visit))
+        except BaseException as error:
+            judged.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    return judged
 
 
 def _judge(probe: Probe, visit: Visit) -> Outcome:

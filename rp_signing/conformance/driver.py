@@ -91,7 +91,7 @@ class Adapter:
             self.close()
             raise Crash(f"its hello is wrong: {error}", self._last_lines()) from None
         except BaseException:
-            self.close()
+            self.kill()
             raise
 
     def __enter__(self) -> Adapter:
@@ -99,6 +99,11 @@ class Adapter:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def kill(self) -> None:
+        """End the program at once."""
+        self._said.put(None)
+        self._kill()
 
     def ask(self, question: dict[str, Any]) -> Any:
         """Send one question and give the JSON value that came back, with the same ``n``.
@@ -156,8 +161,7 @@ class Adapter:
 
     def _give_up(self, what: str) -> NoReturn:
         """End the program at once, and raise what happened with its last lines."""
-        self._said.put(None)
-        self._kill()
+        self.kill()
         raise Crash(visible(what), self._last_lines())
 
     def _kill(self) -> None:

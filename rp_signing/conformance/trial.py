@@ -41,7 +41,9 @@ class Trial:
     def __enter__(self) -> Trial:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and self._adapter is not None:
+            self._adapter.kill()  # whoever breaks off does not wait
         self._end()
 
     def judge(self, vector: dict[str, Any]) -> Outcome:

@@ -31,6 +31,10 @@ _SEARCHED = {
     Reason.KEY_ID_UNKNOWN, Reason.SIGNATURE_MISMATCH,
 }  # fmt: skip
 _TIMES = {Reason.TIMESTAMP_EXPIRED, Reason.TIMESTAMP_FUTURE}
+_UNSIGNED = (
+    "No signature header came. Give the sender its secret (RETAINPIXEL_HMAC_SECRET), or look who drops the headers on "
+    "the way."
+)
 _LOST_CHARACTER = "\ufffd".encode()
 
 
@@ -116,7 +120,7 @@ class _Refused:
         if self._is_of_event():
             return (cause("event_signature_sent"), *known), None
         if self._said.reason is Reason.SIGNATURE_MISSING and [slip.cause for slip in known] == ["header_missing"]:
-            known = (Cause(self._said.reason.value, self._said.detail),)
+            known = (Cause(self._said.reason.value, _UNSIGNED),)
         if not self._reading.zipped:
             return known, self._search(self._bodies, len(known))
         plain = unzipped(self._body)

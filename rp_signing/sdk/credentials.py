@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, Self
@@ -18,13 +19,14 @@ from .. import grammar, wire
 from ..keys import ApiKey, Secret, forgetting
 from ..signing import Signer, event_signing_input
 
-__all__ = ["ALLOW_LIVE", "Credentials", "Endpoint", "take_credentials"]
+__all__ = ["ALLOW_LIVE", "Credentials", "Endpoint", "fault_of_url", "take_credentials"]
 
 _LOG = logging.getLogger("rp_signing.sdk")
 
 _API_KEY = "RETAINPIXEL_API_KEY"
 _SECRET = "RETAINPIXEL_HMAC_SECRET"  # noqa: S105 - the name of a variable
 _BASE_URL = "RETAINPIXEL_BASE_URL"
+_ROUTE = re.compile(r"/v1/(?:track|identify|group|batch|check)/*\Z")
 ALLOW_LIVE = "RETAINPIXEL_ALLOW_LIVE_IN_TESTS"
 """The environment variable that, set to 1, lets a live api key be used inside a run of pytest."""
 
@@ -168,14 +170,14 @@ class Endpoint(NamedTuple):
             raise ValueError(f"there is no base URL: give base_url=, or set the environment variable {_BASE_URL}")
         if not isinstance(text, str):
             raise TypeError(f"{source} must be a str, not {type(text).__name__}")
-        fault = _fault_of(text)
+        fault = fault_of_url(text)
         if fault is not None:
             raise ValueError(f"{source} must be like https://ingest.example; {fault}")
         base = text.rstrip("/")
         return cls(base, httpx2.URL(base))
 
 
-def _fault_of(text: str) -> str | None:
+def fault_of_url(text: str) -> str | None:
     """Say what keeps a text from being a base URL, without showing it: it may be a secret in the wrong place."""
     if any(character <= " " or character == "\\" for character in text):
         return "there is a space, a control character or a backslash in it"
@@ -190,6 +192,7 @@ def _fault_of(text: str) -> str | None:
         "its port is 0": port == 0,
         "it holds a user name or password, and it stands in logs": "@" in parts.netloc,
         "it has a query or a fragment, and the route is put behind it": "?" in text or "#" in text,
+        "the route at its end is put there for each request; leave it out": _ROUTE.search(parts.path) is not None,
     }
     return next((fault for fault, found in faults.items() if found), None)
 

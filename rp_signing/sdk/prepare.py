@@ -91,8 +91,12 @@ def judged(route: str, given: list[Any], now: float) -> tuple[list[dict[str, Any
 
     Raises:
         PayloadRefused: at least one event breaks a rule; each is named.
+        ValueError: now is no time.
     """
-    moment = rfc3339(datetime.fromtimestamp(now, UTC))
+    try:
+        moment = rfc3339(datetime.fromtimestamp(now, UTC))
+    except (ValueError, OverflowError):
+        raise ValueError(f"the clock gave {now}, which is no Unix time in seconds") from None
     faults: list[EventFault] = []
     events, texts = [], []
     for index, one in enumerate(given):
