@@ -80,7 +80,7 @@ def test_an_event_of_a_batch_is_written_and_hashed_once() -> None:
     entry = Keyring.of(KEYS).find(API_KEY)
     assert entry is not None
     made = calls(partial(verified, event, entry, usable_secrets(entry)))
-    assert (made["dumps"], made["openssl_sha256"], made["copy"], made["get_referents"]) == (1, 1, 1, 0)
+    assert (made["dumps"], made["openssl_sha256"], made["finalize"], made["get_referents"]) == (1, 1, 1, 0)
     assert made.total() <= 32, made
 
 
