@@ -17,7 +17,7 @@ import spec_page
 from corpus import events
 from second_json import canonical as second_canonical
 
-from rp_signing import CanonicalizationError, Reason, canonicalize
+from rp_signing import CanonicalizationError, Reason, canonicalize, parse
 from rp_signing.canonical import canonicalize_parsed
 from rp_signing.exact import write_exactly
 
@@ -129,6 +129,13 @@ def test_a_double_is_written_as_ecmascript_does(number: float, form: str) -> Non
         assert canonicalize({"a": signed, "b": [1.5, signed, "x"]}) == (
             f'{{"a":{sign}{form},"b":[1.5,{sign}{form},"x"]}}'.encode()
         )
+
+
+def test_what_was_parsed_is_put_in_order_too() -> None:
+    """Names that came in another order are sorted, inside too; so where a number or a name needs the careful way."""
+    for more in ("1", "1.0", '"\ue000\U0001f600"', '{"\ue000":1,"\U0001f600":2}'):
+        value = parse(f'{{"b":[{{"z":1,"a":{more}}}],"a":2}}')
+        assert canonicalize_parsed(value) == write_exactly(value) != orjson.dumps(value)
 
 
 def test_every_power_of_two_and_its_neighbours() -> None:

@@ -27,6 +27,7 @@ from second_wire import signed_headers
 from spec_page import API_KEY, KEY_ID, SECRET
 
 from rp_signing import Claim, Keyring, MemoryNonceStore, Reason, Secret, Verified, wire
+from rp_signing.grammar import spell_mac
 from rp_signing.keys import ApiKey, RetiredSecret
 from rp_signing.replay import Window
 from rp_signing.verifier import MAX_RESERIALIZED, Unsigned
@@ -238,6 +239,15 @@ def test_a_rewritten_body_is_refused_unless_it_is_asked_for() -> None:
 def test_the_second_try_opens_nothing_else(headers: Any, body: bytes, told: str) -> None:
     """With `accept_reserialized`, other JSON or no JSON is still a mismatch, and the window still holds."""
     assert reason(verifier(Clock(), accept_reserialized=True).verify, headers, body) == told
+
+
+def test_the_second_try_keeps_to_the_key_id() -> None:
+    """With `accept_reserialized` too, another active secret than the one that is named verifies nothing."""
+    gate, named = verifier(Clock(), accept_reserialized=True), sign()
+    lines = gate.check(named, RESPACED).signing_input()
+    assert gate.check({**named, wire.SIGNATURE: spell_mac(Secret(SECRET).mac(lines))}, RESPACED).reserialized
+    exchanged = {**named, wire.SIGNATURE: spell_mac(Secret(OLD).mac(lines))}
+    assert reason(gate.check, exchanged, RESPACED) == reason(gate.check, exchanged, BODY) == Reason.SIGNATURE_MISMATCH
 
 
 def test_the_second_try_has_a_limit() -> None:
