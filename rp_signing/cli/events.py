@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,12 @@ from rich.markup import escape
 from rich.progress import TimeRemainingColumn
 from rich.table import Table
 
-from ..errors import StoreError
 from ..ingest.audit import AuditReport, BadRow, Verdict, audit
-from ..ingest.store import EventStore, StoredEvent
+from ..ingest.store import StoredEvent
 from ..keyfile import load_keyring
 from .answer import as_json, print_json
 from .options import existing_file
-from .stores import DATABASE, Place, looked_at, open_events
+from .stores import looked_at, open_to_look
 from .terminal import progress, wide_console
 
 _COLOUR = {"high": "green", "standard": "yellow", Verdict.VERIFIED: "green", Verdict.UNSIGNED: "yellow"}
@@ -36,7 +36,7 @@ def events() -> None:
 @as_json
 def list_events(data: Path | None, events_url: str | None, as_json: bool) -> None:
     """Show every stored event, in the order of storing."""
-    with _opened(data, events_url) as store:
+    with closing(open_to_look(data, events_url)) as store:
         if as_json:
             print_json([_document(event) for event in store.scan()])
         else:
@@ -60,7 +60,7 @@ def audit_events(keys: Path, data: Path | None, events_url: str | None, as_json:
         keyring = load_keyring(keys)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    with _opened(data, events_url) as store, progress(TimeRemainingColumn()) as bar:
+    with closing(open_to_look(data, events_url)) as store, progress(TimeRemainingColumn()) as bar:
         task = bar.add_task("auditing", total=None)
         report = audit(store, keyring, lambda done, total: bar.update(task, completed=done, total=total))
     if as_json:
@@ -131,22 +131,3 @@ def _document(row: StoredEvent) -> dict[str, Any]:
         document["event"] = None  # somebody wrote into the row; the audit names it
     document["request"] = row.request._asdict() if row.request else None
     return document
-
-
-class _opened:  # reads as a verb in a with statement
-    """Open the event store for the length of a with block."""
-
-    def __init__(self, data: Path | None, events_url: str | None) -> None:
-        Place(data, events_url).judge(workers=1)
-        if data is not None and events_url is None and not (data / DATABASE).exists():
-            raise click.UsageError(f"there is no {DATABASE} in {data}; is it the folder that `serve --data` was given?")
-        try:
-            self._store = open_events(data, events_url)
-        except (OSError, StoreError, ModuleNotFoundError) as error:
-            raise click.UsageError(str(error)) from None
-
-    def __enter__(self) -> EventStore:
-        return self._store
-
-    def __exit__(self, *_: object) -> None:
-        self._store.close()

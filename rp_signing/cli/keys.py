@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,11 @@ from typing import Any
 import click
 from rich.table import Table
 
-from ..errors import StoreError
 from ..keys import ApiKey, Secret, api_key_text, secret_text
 from ..keys import api_key_id as id_of
 from .answer import as_json, print_json
 from .rotation import KeysFile
-from .stores import DATABASE, looked_at, open_events
+from .stores import looked_at, open_to_look
 from .terminal import wide_console
 
 _HOUR = 3600
@@ -173,16 +173,8 @@ def _last_verified(data: Path | None, events_url: str | None) -> dict[str, int] 
     """Ask the event store; None where none is named."""
     if data is None and events_url is None:
         return None
-    if events_url is None and not (data / DATABASE).exists():  # type: ignore[operator]  # one of the two is there
-        raise click.UsageError(f"there is no {DATABASE} in {data}; nothing has been stored there")
-    try:
-        store = open_events(data, events_url)
-        try:
-            return store.last_verified()
-        finally:
-            store.close()
-    except (OSError, ValueError, StoreError, ImportError) as error:
-        raise click.UsageError(str(error)) from None
+    with closing(open_to_look(data, events_url)) as store:
+        return store.last_verified()
 
 
 def _opened(path: Path) -> KeysFile:

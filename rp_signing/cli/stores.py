@@ -108,9 +108,20 @@ class Stores:
         self._closing.close()
 
     def _open_events(self, place: Place) -> EventStore:
-        store = open_events(place.data, place.events_url, patient=self._patient)
+        store = self._made_events(place.data, place.events_url)
         self._closing.callback(store.close)
         return store
+
+    def _made_events(self, data: Path | None, url: str | None) -> EventStore:
+        if url is not None:
+            from ..ingest.postgres import PostgresEventStore
+
+            if not self._patient:
+                _reach_postgres(url)
+            return PostgresEventStore(url)
+        assert data is not None  # noqa: S101 - `Place.judge` has seen to it
+        data.mkdir(parents=True, exist_ok=True)
+        return SQLiteEventStore(data / DATABASE)
 
     def _open_nonces(self, place: Place) -> NonceStore | None:
         url = place.nonces_url
@@ -186,18 +197,22 @@ def _reach_postgres(url: str) -> None:
         raise StoreError(f"PostgreSQL cannot be asked: {str(error).splitlines()[0]}") from None
 
 
-def open_events(data: Path | None, url: str | None, *, patient: bool = False) -> EventStore:
-    """Open the event store alone; `patient` as in `Stores`.
+def open_to_look(data: Path | None, url: str | None) -> EventStore:
+    """Open the event store to look at it, so that looking needs no right to write, and makes nothing.
 
     Raises:
-        OSError, StoreError, ModuleNotFoundError: it cannot be opened, or its extra is missing.
+        click.UsageError: there is none, it cannot be opened, or its extra is missing.
     """
-    if url is not None:
-        from ..ingest.postgres import PostgresEventStore
+    Place(data, url).judge(workers=1)
+    try:
+        if url is not None:
+            from ..ingest.postgres import PostgresEventStore
 
-        if not patient:
             _reach_postgres(url)
-        return PostgresEventStore(url)
-    assert data is not None  # noqa: S101 - `Place.judge` has seen to it
-    data.mkdir(parents=True, exist_ok=True)
-    return SQLiteEventStore(data / DATABASE)
+            return PostgresEventStore(url, read_only=True)
+        assert data is not None  # noqa: S101 - `Place.judge` has seen to it
+        if not (data / DATABASE).exists():
+            raise click.UsageError(f"there is no {DATABASE} in {data}; is it the folder that `serve --data` was given?")
+        return SQLiteEventStore(data / DATABASE, read_only=True)
+    except (OSError, ValueError, StoreError, ImportError) as error:
+        raise click.UsageError(str(error)) from None

@@ -113,21 +113,28 @@ class PostgresEventStore:
             (`rp_signing.stores.postgres.PostgresNonceStore` says what it has to be).
         clock: gives Unix seconds, for the claim; `time.time` when None.
         timeout: seconds within which a request is stored, or refused.
+        read_only: only look at what another process has stored: nothing is made, and the right to SELECT is enough.
 
     Raises:
-        StoreError: the database cannot be reached, or the tables cannot be made.
+        StoreError: the database cannot be reached, the tables cannot be made, or are to be looked at and not there.
         ModuleNotFoundError: psycopg is not installed (when this module is imported).
     """
 
-    def __init__(self, where: str | Pool, clock: Clock | None = None, *, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self, where: str | Pool, clock: Clock | None = None, *, timeout: float = TIMEOUT, read_only: bool = False
+    ) -> None:
         self._clock = clock
+        self._read_only = read_only
         self._timeout = timeout
         self._process = os.getpid()
         self._claims = Claims()
         self._owned = isinstance(where, str)
         self._pool = connect(where, seconds=timeout) if isinstance(where, str) else where
         try:
-            self._told(_making, "no event store can be made in PostgreSQL", timeout)
+            if not read_only:
+                self._told(_making, "no event store can be made in PostgreSQL", timeout)
+            elif self._read(_THERE)[0][0] != "2":
+                raise StoreError("the database is no event store: it has no tables of one")
         except BaseException:
             self.close()
             raise
@@ -136,6 +143,8 @@ class PostgresEventStore:
         """Claim the nonce and store the events (`rp_signing.ingest.store.EventStore.store` says what is raised)."""
         if os.getpid() != self._process:
             raise _unavailable(_FORKED)
+        if self._read_only:
+            raise _unavailable("the event store was opened only to look at it")
         try:
             return converse(self._pool, self._timeout, lambda exchange: self._storing(exchange, request, events))
         except Failure as error:

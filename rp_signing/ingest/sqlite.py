@@ -14,7 +14,7 @@ from ..errors import Reason, StoreError, VerificationError
 from ..replay import Clock
 from ..stores.sqlite import claim_within, create_tables, findings
 from ..stores.sqlite_commit import GroupCommit
-from ..stores.sqlite_file import Transaction, open_database
+from ..stores.sqlite_file import Transaction, open_database, open_to_read
 from .store import MessageIdConflict, ReceivedEvent, ReceivedRequest, Stored, StoredEvent, StoredRequest
 
 __all__ = ["SQLiteEventStore"]
@@ -77,6 +77,7 @@ WHERE e.id > ?1 AND (?2 IS NULL OR e.api_key_id = ?2) AND (?3 IS NULL OR e.trust
 ORDER BY e.id LIMIT ?6
 """
 
+_THERE = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('rp_event', 'rp_request')"
 _LAST_VERIFIED = "SELECT key_id, max(received_at) FROM rp_request WHERE key_id IS NOT NULL GROUP BY key_id"
 
 
@@ -90,19 +91,26 @@ class SQLiteEventStore:
     Args:
         path: the file; made where there is none.
         clock: gives Unix seconds, for the claim; `time.time` when None.
+        read_only: only look at what another process has stored: nothing is made or changed, no right to write is
+            needed, and `store` refuses.
 
     Raises:
-        StoreError: the file cannot be opened or made, or the path names none, as ``:memory:`` does.
+        StoreError: the file cannot be opened or made, or the path names none, as ``:memory:`` does; or it is to be
+            looked at and holds no events.
     """
 
-    def __init__(self, path: str | os.PathLike[str], clock: Clock | None = None) -> None:
+    def __init__(self, path: str | os.PathLike[str], clock: Clock | None = None, *, read_only: bool = False) -> None:
         self._clock = clock
+        self._read_only = read_only
         self._process = os.getpid()
-        self._database = open_database(path)
+        self._database = open_to_read(path) if read_only else open_database(path)
         self._commits = GroupCommit(self._database)
         # A person may have spoiled the file: text that is no UTF-8 is then shown, and fails the audit, for no
         # canonical form has such a backslash in it.
         self._database.text_factory = _text
+        if read_only:
+            self._look_for_tables(path)
+            return
         try:
             create_tables(self._database, 0)
             with Transaction(self._database):
@@ -112,10 +120,18 @@ class SQLiteEventStore:
             self._database.close()
             raise StoreError(f"no event store can be made in {os.fspath(path)}: {error}") from error
 
+    def _look_for_tables(self, path: str | os.PathLike[str]) -> None:
+        (there,) = self._database.execute(_THERE).fetchone()
+        if there < 2:
+            self._database.close()
+            raise StoreError(f"{os.fspath(path)} is no event store: it has no tables of one")
+
     def store(self, request: ReceivedRequest, events: Sequence[ReceivedEvent]) -> Stored:
         """Claim the nonce and store the events (`rp_signing.ingest.store.EventStore.store` says what is raised)."""
         if os.getpid() != self._process:
             raise _unavailable("this process was forked from the one that opened the store")
+        if self._read_only:
+            raise _unavailable("the event store was opened only to look at it")
         try:
             return self._commits.run(lambda: self._write(request, events))
         except sqlite3.Error as error:
