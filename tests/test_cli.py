@@ -119,6 +119,11 @@ def test_an_event_is_signed_by_hand(folder: Path) -> None:
         (("sign", "--api-key", API_KEY, "--secret-file", "keys.json"), b"holds a space"),
         (("sign", "--api-key", API_KEY, "--secret-file", "secret"), b"empty body"),
         (("sign", "--api-key", API_KEY, "--secret-file", "none"), b"does not exist"),
+        (
+            ("sign", "--api-key", API_KEY, "--secret-file", "secret", "--nonce", "short"),
+            b"'--nonce': it must be 22 to 64",
+        ),
+        (("sign", "--api-key", API_KEY, "--secret-file", "secret", "--timestamp", f"{NOW}000"), b"'--timestamp': "),
         (("verify", "--keys", "secret", "--headers", "secret"), b"secret"),
         (("events", "list", "--data", "."), b"events.db"),
         (("events", "list", "--data", "broken"), b"events.db cannot be read: file is not a database"),

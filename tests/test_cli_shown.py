@@ -84,6 +84,7 @@ def test_a_listed_event_keeps_what_matters(stored: Path, columns: int) -> None:
     shown = on_terminal(stored, columns, "events", "list", "--data", "data")
     assert widest(shown) <= columns
     assert re.search(r"│ 1 +│.*│ high +│(?:.*│)? message-1 +│", shown), shown
+    assert (spec_page.KEY_ID in shown) == (columns == 140)
 
 
 @pytest.mark.parametrize("columns", [40, 80, 140])

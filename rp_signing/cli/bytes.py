@@ -10,6 +10,7 @@ import click
 
 from .. import canonical
 from ..errors import CanonicalizationError, VerificationError
+from ..grammar import NONCE
 from ..keyfile import load_keyring
 from ..signing import Signer, sign_event
 from ..stores.memory import MemoryNonceStore
@@ -33,6 +34,12 @@ def canonicalize(as_json: bool) -> None:
         write_bytes(written)
 
 
+def _a_nonce(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is None or NONCE.matches(value):
+        return value
+    raise click.BadParameter(f"it must be {NONCE.shape}.", param=parameter)
+
+
 @click.command(short_help="Sign a body: print its five headers.")
 @click.option("--api-key", required=True, metavar="K", help="The api key.")
 @click.option(
@@ -42,8 +49,13 @@ def canonicalize(as_json: bool) -> None:
     metavar="F",
     help="A file that holds the secret; one line end after it is not part of it.",
 )
-@click.option("--timestamp", type=int, metavar="T", help="Unix seconds instead of the clock's.")
-@click.option("--nonce", metavar="N", help="A nonce instead of a fresh one.")
+@click.option(
+    "--timestamp",
+    type=click.IntRange(10**9, 10**10, max_open=True),
+    metavar="T",
+    help="Unix seconds instead of the clock's.",
+)
+@click.option("--nonce", callback=_a_nonce, metavar="N", help="A nonce instead of a fresh one.")
 @click.option("--event", is_flag=True, help="Sign the event itself: print it with its integrity_signature.")
 @as_json
 def sign(api_key: str, secret_file: Path, timestamp: int | None, nonce: str | None, event: bool, as_json: bool) -> None:
