@@ -6,8 +6,9 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, as_completed
+from typing import Any
 
-from ..errors import SigningError
+from ..errors import Reason, SigningError
 from ..keys import Secret
 from . import (
     probe_bodies,
@@ -81,7 +82,7 @@ def probe_server(
     Raises:
         ValueError: the URL is none, or not loopback and not ``own``; api key or secret break a rule of SPEC §8; or
             ``only`` names a probe that there is not.
-        Unreachable: nothing answers there, or no HTTP.
+        Unreachable: nothing answers there, or no HTTP, or it does not know the api key.
     """
     try:
         visit = Visit(target_of(url, own), Sender(api_key, secret), Patience(patience))
@@ -141,17 +142,22 @@ def _judge(probe: Probe, visit: Visit) -> Outcome:
 
 
 def _greet(url: str, visit: Visit) -> None:
-    """Find out whether a server is there, and what its clock says, by a request that it refuses."""
+    """Find out whether a server is there and what its clock says, by a request that it refuses, and if it knows us."""
     sent = time.monotonic()
-    hello = Request("POST", "/v1/track", (), b"")
+    told = _told(url, visit, Request("POST", "/v1/track", (), b"")).get("server_time")
+    if type(told) is int and 10**9 <= told < 10**10:
+        visit.sender.clock.learn(told, sent, time.monotonic())
+    if _told(url, visit, visit.sender.request()).get("code") == Reason.API_KEY_UNKNOWN.public_code:
+        raise Unreachable(f"the server at {url} does not know this api key; give one that it takes, and its secret")
+
+
+def _told(url: str, visit: Visit, request: Request) -> dict[str, Any]:
     try:
         with visit.connect() as connection:
-            connection.send(visit.octets(hello))
+            connection.send(visit.octets(request))
             reply = connection.reply(visit.patience.first)
     except OSError as error:
         raise Unreachable(f"nothing answers at {url}: {error.strerror or error}") from None
     except NoReply as error:
         raise Unreachable(f"what answers at {url} speaks no HTTP: {error}") from None
-    told = (document_of(reply) or {}).get("server_time")
-    if type(told) is int and 10**9 <= told < 10**10:
-        visit.sender.clock.learn(told, sent, time.monotonic())
+    return document_of(reply) or {}
