@@ -126,7 +126,7 @@ def test_an_event_is_signed_by_hand(folder: Path) -> None:
         (("sign", "--api-key", API_KEY, "--secret-file", "secret", "--timestamp", f"{NOW}000"), b"'--timestamp': "),
         (("verify", "--keys", "secret", "--headers", "secret"), b"secret"),
         (("events", "list", "--data", "."), b"events.db"),
-        (("events", "list", "--data", "broken"), b"events.db cannot be read: file is not a database"),
+        (("events", "list", "--data", "broken"), b"events.db cannot be opened: file is not a database"),
         (("events", "audit", "--keys", "keys.json", "--data", "broken"), b"file is not a database"),
         (("sign", "--event", "--api-key", API_KEY, "--secret-file", "secret"), b"an event is a JSON object"),
         (("nonsense",), b"No such command"),

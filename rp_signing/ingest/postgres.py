@@ -113,10 +113,11 @@ class PostgresEventStore:
             (`rp_signing.stores.postgres.PostgresNonceStore` says what it has to be).
         clock: gives Unix seconds, for the claim; `time.time` when None.
         timeout: seconds within which a request is stored, or refused.
-        read_only: only look at what another process has stored: nothing is made, and the right to SELECT is enough.
+        read_only: make no table and write nothing, so that a role that may only SELECT will do; `store` then refuses.
 
     Raises:
-        StoreError: the database cannot be reached, the tables cannot be made, or are to be looked at and not there.
+        StoreError: the database cannot be reached, or the tables cannot be made; or it was to be read, and holds no
+            event store.
         ModuleNotFoundError: psycopg is not installed (when this module is imported).
     """
 
@@ -131,10 +132,10 @@ class PostgresEventStore:
         self._owned = isinstance(where, str)
         self._pool = connect(where, seconds=timeout) if isinstance(where, str) else where
         try:
-            if not read_only:
+            if read_only:
+                self._told(_finding, _READING, timeout)
+            else:
                 self._told(_making, "no event store can be made in PostgreSQL", timeout)
-            elif self._read(_THERE)[0][0] != "2":
-                raise StoreError("the database is no event store: it has no tables of one")
         except BaseException:
             self.close()
             raise
@@ -144,7 +145,7 @@ class PostgresEventStore:
         if os.getpid() != self._process:
             raise _unavailable(_FORKED)
         if self._read_only:
-            raise _unavailable("the event store was opened only to look at it")
+            raise _unavailable("the event store was opened to read alone")
         try:
             return converse(self._pool, self._timeout, lambda exchange: self._storing(exchange, request, events))
         except Failure as error:
@@ -219,13 +220,26 @@ class PostgresEventStore:
         return (self._clock or time.time)()
 
 
-def _making(exchange: Exchange) -> Steps[None]:
-    exchange.begin()
+def _tables_are_there(exchange: Exchange) -> Steps[bool]:
     encoding, there = yield from exchange.run(("SHOW server_encoding", ()), (_THERE, ()))
     if encoding.rows[0][0] != "UTF8":
         raise StoreError(f"the database is in {encoding.rows[0][0]}; events are kept in one in UTF8")
+    return there.rows[0][0] == "2"
+
+
+def _finding(exchange: Exchange) -> Steps[None]:
+    exchange.begin("READ ONLY")
+    if not (yield from _tables_are_there(exchange)):
+        raise StoreError(
+            "the database holds no event store: the tables rp_event and rp_request are not where this role looks"
+        )
+    yield from exchange.run(("COMMIT", ()))
+
+
+def _making(exchange: Exchange) -> Steps[None]:
+    exchange.begin()
     # Events without their nonces have lost these; where both are new, nothing was accepted.
-    old = there.rows[0][0] == "2"
+    old = yield from _tables_are_there(exchange)
     yield from create_tables(exchange, floor(time.time()) if old else 0)
     if not old:
         yield from make_alone(exchange)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import StoreError
 
-__all__ = ["BUSY_SECONDS", "Database", "Transaction", "open_database", "open_to_read"]
+__all__ = ["BUSY_SECONDS", "Database", "Transaction", "open_database"]
 
 BUSY_SECONDS = 5.0
 """Seconds that a claim waits for another process's write before the store counts as unavailable."""
@@ -102,42 +102,6 @@ def open_database(path: str | os.PathLike[str]) -> Database:
     except sqlite3.Error as error:
         database.close()
         raise StoreError(f"{os.fspath(path)} cannot be opened: {error}") from error
-    return database
-
-
-def open_to_read(path: str | os.PathLike[str]) -> Database:
-    """Open a file that is there, and change nothing, in it or beside it; a server may write to it meanwhile.
-
-    Raises:
-        StoreError: there is none, or it cannot be read.
-    """
-    place = Path(path).absolute()
-    try:
-        try:
-            return _opened_to_read(place, "mode=ro")
-        except sqlite3.OperationalError:
-            # SQLite wants to make a log beside it and may not. Where there is none, nobody writes to the file.
-            if not place.exists() or place.with_name(place.name + "-wal").exists():
-                raise
-            return _opened_to_read(place, "mode=ro&immutable=1")
-    except sqlite3.Error as error:
-        raise StoreError(f"{os.fspath(path)} cannot be read: {error}") from error
-
-
-def _opened_to_read(place: Path, how: str) -> Database:
-    database = sqlite3.connect(
-        f"{place.as_uri()}?{how}",
-        uri=True,
-        timeout=BUSY_SECONDS,
-        isolation_level=None,
-        check_same_thread=False,
-        factory=Database,
-    )
-    try:
-        database.opened_at(place)
-    except sqlite3.Error:
-        database.close()
-        raise
     return database
 
 
