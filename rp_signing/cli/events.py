@@ -20,7 +20,7 @@ from ..ingest.store import EventStore, StoredEvent
 from ..keyfile import load_keyring
 from .answer import as_json, print_json
 from .options import existing_file
-from .stores import DATABASE, Place, looked_at, open_events
+from .stores import DATABASE, Place, look_at_events, looked_at
 from .terminal import progress, wide_console
 
 _COLOUR = {"high": "green", "standard": "yellow", Verdict.VERIFIED: "green", Verdict.UNSIGNED: "yellow"}
@@ -141,7 +141,7 @@ class _opened:  # reads as a verb in a with statement
         if data is not None and events_url is None and not (data / DATABASE).exists():
             raise click.UsageError(f"there is no {DATABASE} in {data}; is it the folder that `serve --data` was given?")
         try:
-            self._store = open_events(data, events_url)
+            self._store = look_at_events(data, events_url)
         except (OSError, StoreError, ModuleNotFoundError) as error:
             raise click.UsageError(str(error)) from None
 

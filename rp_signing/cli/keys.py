@@ -17,7 +17,7 @@ from ..keys import ApiKey, Secret, api_key_text, secret_text
 from ..keys import api_key_id as id_of
 from .answer import as_json, print_json
 from .rotation import KeysFile
-from .stores import DATABASE, looked_at, open_events
+from .stores import DATABASE, look_at_events, looked_at
 from .terminal import wide_console
 
 _HOUR = 3600
@@ -176,7 +176,7 @@ def _last_verified(data: Path | None, events_url: str | None) -> dict[str, int] 
     if events_url is None and not (data / DATABASE).exists():  # type: ignore[operator]  # one of the two is there
         raise click.UsageError(f"there is no {DATABASE} in {data}; nothing has been stored there")
     try:
-        store = open_events(data, events_url)
+        store = look_at_events(data, events_url)
         try:
             return store.last_verified()
         finally:

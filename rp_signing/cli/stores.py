@@ -108,9 +108,16 @@ class Stores:
         self._closing.close()
 
     def _open_events(self, place: Place) -> EventStore:
-        store = open_events(place.data, place.events_url, patient=self._patient)
+        store = self._made_events(place)
         self._closing.callback(store.close)
         return store
+
+    def _made_events(self, place: Place) -> EventStore:
+        if place.events_url is not None:
+            return _postgres_events(place.events_url, patient=self._patient)
+        assert place.data is not None  # noqa: S101 - `Place.judge` has seen to it
+        place.data.mkdir(parents=True, exist_ok=True)
+        return SQLiteEventStore(place.data / DATABASE)
 
     def _open_nonces(self, place: Place) -> NonceStore | None:
         url = place.nonces_url
@@ -186,18 +193,21 @@ def _reach_postgres(url: str) -> None:
         raise StoreError(f"PostgreSQL cannot be asked: {str(error).splitlines()[0]}") from None
 
 
-def open_events(data: Path | None, url: str | None, *, patient: bool = False) -> EventStore:
-    """Open the event store alone; `patient` as in `Stores`.
+def _postgres_events(url: str, *, patient: bool = False, read_only: bool = False) -> EventStore:
+    from ..ingest.postgres import PostgresEventStore
+
+    if not patient:
+        _reach_postgres(url)
+    return PostgresEventStore(url, read_only=read_only)
+
+
+def look_at_events(data: Path | None, url: str | None) -> EventStore:
+    """Open the event store that is there, to read it; nothing is made or changed.
 
     Raises:
         OSError, StoreError, ModuleNotFoundError: it cannot be opened, or its extra is missing.
     """
     if url is not None:
-        from ..ingest.postgres import PostgresEventStore
-
-        if not patient:
-            _reach_postgres(url)
-        return PostgresEventStore(url)
+        return _postgres_events(url, read_only=True)
     assert data is not None  # noqa: S101 - `Place.judge` has seen to it
-    data.mkdir(parents=True, exist_ok=True)
-    return SQLiteEventStore(data / DATABASE)
+    return SQLiteEventStore(data / DATABASE, read_only=True)

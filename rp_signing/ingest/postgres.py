@@ -113,21 +113,29 @@ class PostgresEventStore:
             (`rp_signing.stores.postgres.PostgresNonceStore` says what it has to be).
         clock: gives Unix seconds, for the claim; `time.time` when None.
         timeout: seconds within which a request is stored, or refused.
+        read_only: make no table and write nothing, so that a role that may only SELECT will do; `store` then refuses.
 
     Raises:
-        StoreError: the database cannot be reached, or the tables cannot be made.
+        StoreError: the database cannot be reached, or the tables cannot be made; or it was to be read, and holds no
+            event store.
         ModuleNotFoundError: psycopg is not installed (when this module is imported).
     """
 
-    def __init__(self, where: str | Pool, clock: Clock | None = None, *, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self, where: str | Pool, clock: Clock | None = None, *, timeout: float = TIMEOUT, read_only: bool = False
+    ) -> None:
         self._clock = clock
+        self._read_only = read_only
         self._timeout = timeout
         self._process = os.getpid()
         self._claims = Claims()
         self._owned = isinstance(where, str)
         self._pool = connect(where, seconds=timeout) if isinstance(where, str) else where
         try:
-            self._told(_making, "no event store can be made in PostgreSQL", timeout)
+            if read_only:
+                self._told(_finding, _READING, timeout)
+            else:
+                self._told(_making, "no event store can be made in PostgreSQL", timeout)
         except BaseException:
             self.close()
             raise
@@ -136,6 +144,8 @@ class PostgresEventStore:
         """Claim the nonce and store the events (`rp_signing.ingest.store.EventStore.store` says what is raised)."""
         if os.getpid() != self._process:
             raise _unavailable(_FORKED)
+        if self._read_only:
+            raise _unavailable("the event store was opened to read alone")
         try:
             return converse(self._pool, self._timeout, lambda exchange: self._storing(exchange, request, events))
         except Failure as error:
@@ -210,13 +220,26 @@ class PostgresEventStore:
         return (self._clock or time.time)()
 
 
-def _making(exchange: Exchange) -> Steps[None]:
-    exchange.begin()
+def _tables_are_there(exchange: Exchange) -> Steps[bool]:
     encoding, there = yield from exchange.run(("SHOW server_encoding", ()), (_THERE, ()))
     if encoding.rows[0][0] != "UTF8":
         raise StoreError(f"the database is in {encoding.rows[0][0]}; events are kept in one in UTF8")
+    return there.rows[0][0] == "2"
+
+
+def _finding(exchange: Exchange) -> Steps[None]:
+    exchange.begin("READ ONLY")
+    if not (yield from _tables_are_there(exchange)):
+        raise StoreError(
+            "the database holds no event store: the tables rp_event and rp_request are not where this role looks"
+        )
+    yield from exchange.run(("COMMIT", ()))
+
+
+def _making(exchange: Exchange) -> Steps[None]:
+    exchange.begin()
     # Events without their nonces have lost these; where both are new, nothing was accepted.
-    old = there.rows[0][0] == "2"
+    old = yield from _tables_are_there(exchange)
     yield from create_tables(exchange, floor(time.time()) if old else 0)
     if not old:
         yield from make_alone(exchange)

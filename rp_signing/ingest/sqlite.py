@@ -14,12 +14,14 @@ from ..errors import Reason, StoreError, VerificationError
 from ..replay import Clock
 from ..stores.sqlite import claim_within, create_tables, findings
 from ..stores.sqlite_commit import GroupCommit
-from ..stores.sqlite_file import Transaction, open_database
+from ..stores.sqlite_file import Database, Transaction, open_database
+from ..stores.sqlite_read import ReadDatabase, open_to_read
 from .store import MessageIdConflict, ReceivedEvent, ReceivedRequest, Stored, StoredEvent, StoredRequest
 
 __all__ = ["SQLiteEventStore"]
 
 _PAGE = 1_000
+_OWN_TABLES = 2
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS rp_request (
@@ -77,6 +79,7 @@ WHERE e.id > ?1 AND (?2 IS NULL OR e.api_key_id = ?2) AND (?3 IS NULL OR e.trust
 ORDER BY e.id LIMIT ?6
 """
 
+_THERE = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('rp_event', 'rp_request')"
 _LAST_VERIFIED = "SELECT key_id, max(received_at) FROM rp_request WHERE key_id IS NOT NULL GROUP BY key_id"
 
 
@@ -90,26 +93,45 @@ class SQLiteEventStore:
     Args:
         path: the file; made where there is none.
         clock: gives Unix seconds, for the claim; `time.time` when None.
+        read_only: change nothing, neither the file nor its folder; `store` then refuses. Others may write meanwhile.
 
     Raises:
-        StoreError: the file cannot be opened or made, or the path names none, as ``:memory:`` does.
+        StoreError: the file cannot be opened or made, or the path names none, as ``:memory:`` does; or it was to be
+            read, and is not there or holds no event store.
     """
 
-    def __init__(self, path: str | os.PathLike[str], clock: Clock | None = None) -> None:
+    def __init__(self, path: str | os.PathLike[str], clock: Clock | None = None, *, read_only: bool = False) -> None:
         self._clock = clock
         self._process = os.getpid()
-        self._database = open_database(path)
+        self._database: Database = open_to_read(path) if read_only else open_database(path)
         self._commits = GroupCommit(self._database)
         # A person may have spoiled the file: text that is no UTF-8 is then shown, and fails the audit, for no
         # canonical form has such a backslash in it.
         self._database.text_factory = _text
+        try:
+            if read_only:
+                self._look_for_tables(path)
+            else:
+                self._make_tables(path)
+        except StoreError:
+            self._database.close()
+            raise
+
+    def _look_for_tables(self, path: str | os.PathLike[str]) -> None:
+        with self._reading():
+            (there,) = self._database.execute(_THERE).fetchone()
+        if there != _OWN_TABLES:
+            raise StoreError(
+                f"{os.fspath(path)} holds no event store: the tables rp_event and rp_request are not there"
+            )
+
+    def _make_tables(self, path: str | os.PathLike[str]) -> None:
         try:
             create_tables(self._database, 0)
             with Transaction(self._database):
                 for statement in _TABLES.split(";"):
                     self._database.execute(statement)
         except sqlite3.Error as error:
-            self._database.close()
             raise StoreError(f"no event store can be made in {os.fspath(path)}: {error}") from error
 
     def store(self, request: ReceivedRequest, events: Sequence[ReceivedEvent]) -> Stored:
@@ -199,6 +221,8 @@ class SQLiteEventStore:
         try:
             with self._commits.lock:
                 yield
+                if isinstance(self._database, ReadDatabase):
+                    self._database.judge_reading()
         except sqlite3.Error as error:
             raise StoreError(f"the event store cannot be read: {error}") from error
 
