@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ..ingest.app import Ingest
 from ..keyfile import load_keyring
 from ..keys import Keyring
 from .dev import LOOPBACK, Shown, say_where, throw_away_keys
+from .head_timeout import HEAD_SECONDS, HeadTimeout
 from .options import existing_file
 from .stores import DATABASE, Place, Stores, kept_options
 from .workers import Workers, listen_to_signals
@@ -186,14 +188,20 @@ class Server(uvicorn.Server):
     Args:
         app: the endpoint.
         on_start: is called once it listens: on the sockets that `run` is given, or on a free port of this machine.
+        head_seconds: that the head of a request may take to arrive.
     """
 
-    def __init__(self, app: Ingest | Shown, on_start: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self,
+        app: Ingest | Shown,
+        on_start: Callable[[], object] = lambda: None,
+        *,
+        head_seconds: float = HEAD_SECONDS,
+    ) -> None:
         self._on_start = on_start
         # h11 keeps a body's trailers out of the headers; the access log would tell nothing that ours does not.
-        super().__init__(
-            uvicorn.Config(app, port=0, http="h11", access_log=False, log_config=None, server_header=False)
-        )
+        talk: Any = partial(HeadTimeout, head_seconds)
+        super().__init__(uvicorn.Config(app, port=0, http=talk, access_log=False, log_config=None, server_header=False))
 
     @property
     def url(self) -> str:
