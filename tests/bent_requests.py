@@ -174,13 +174,13 @@ def parses_first(app: App) -> App:
 
 
 def dies_soon(app: App) -> App:
-    """After two requests nothing works any more."""
+    """After three requests, two of them to say hello, nothing works any more."""
     count = 0
 
     async def changed(scope: Any, receive: Any, send: Any) -> None:
         nonlocal count
         count += 1
-        if count > 2:
+        if count > 3:
             raise MemoryError
         await app(scope, receive, send)
 

@@ -253,7 +253,7 @@ SERVERS = [
     Broken("any slashes of a path", "route-trailing-slash",
            bent.scope(lambda scope: {"path": scope["path"].rstrip("/")})),
     Broken("any method", "method-get method-put method-options", bent.scope(lambda _: {"method": "POST"})),
-    Broken("it dies of its third request", "alive-at-the-end", bent.dies_soon),
+    Broken("it dies of its fourth request", "alive-at-the-end", bent.dies_soon),
     # answers
     Broken("no server_time", "problem-server-time", bent.members(server_time=None)),
     Broken("server_time in milliseconds", "problem-server-time", bent.members(server_time=lambda time: time * 1_000)),

@@ -86,6 +86,14 @@ def test_a_listed_event_keeps_what_matters(stored: Path, columns: int) -> None:
     assert re.search(r"│ 1 +│.*│ high +│(?:.*│)? message-1 +│", shown), shown
 
 
+@pytest.mark.parametrize("columns", [120, 140])
+def test_a_listed_event_shows_its_key_id(stored: Path, columns: int) -> None:
+    """Where the terminal has room for it, the key id of an event is whole, as `keys retire` takes it."""
+    shown = on_terminal(stored, columns, "events", "list", "--data", "data")
+    assert widest(shown) <= columns
+    assert f"│ {spec_page.KEY_ID} │" in shown, shown
+
+
 @pytest.mark.parametrize("columns", [40, 80, 140])
 def test_key_ids_can_be_copied(stored: Path, columns: int) -> None:
     """A key id is shown whole, since `keys retire` takes it; where a line has no room for it, on several."""

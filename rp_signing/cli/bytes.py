@@ -15,7 +15,7 @@ from ..signing import Signer, sign_event
 from ..stores.memory import MemoryNonceStore
 from ..verifier import Verified, Verifier
 from .answer import as_json, print_json, read_body, refuse, write_bytes
-from .options import existing_file, keys_option, now_option, secret_in
+from .options import existing_file, keys_option, nonce_option, now_option, secret_in, timestamp_option
 
 
 @click.command(short_help="Write the canonical form of some JSON.")
@@ -42,8 +42,8 @@ def canonicalize(as_json: bool) -> None:
     metavar="F",
     help="A file that holds the secret; one line end after it is not part of it.",
 )
-@click.option("--timestamp", type=int, metavar="T", help="Unix seconds instead of the clock's.")
-@click.option("--nonce", metavar="N", help="A nonce instead of a fresh one.")
+@timestamp_option
+@nonce_option
 @click.option("--event", is_flag=True, help="Sign the event itself: print it with its integrity_signature.")
 @as_json
 def sign(api_key: str, secret_file: Path, timestamp: int | None, nonce: str | None, event: bool, as_json: bool) -> None:

@@ -75,7 +75,7 @@ def audit_events(keys: Path, data: Path | None, events_url: str | None, as_json:
 def rows_table(rows: list[StoredEvent], width: int) -> Table:
     """Give stored events as a table for a terminal of this many columns; what has no room is left out."""
     table = Table(title=f"stored events: {len(rows):,}", title_justify="left", header_style="bold")
-    narrow, tiny = width < 110, width < 70
+    narrow, tiny = width < 120, width < 70
     received_as = "%H:%M:%S" if narrow else "%Y-%m-%d %H:%M:%S"
     headings = ["row", "UTC" if tiny else "received (UTC)", *([] if tiny else ["type"]), "trust"]
     headings += [*([] if narrow else ["key id"]), "messageId", *([] if tiny else ["content"])]
@@ -85,10 +85,10 @@ def rows_table(rows: list[StoredEvent], width: int) -> Table:
         received = datetime.fromtimestamp(row.received_at, UTC).strftime(received_as)
         cells = [str(row.row_id), received, *([] if tiny else [row.type]), f"[{_COLOUR[row.trust]}]{row.trust}[/]"]
         if not narrow:
-            cells.append(_clipped(row.key_id or "–", 9))
+            cells.append(escape(row.key_id or "–"))
         cells.append(escape(_clipped(row.message_id, 12 if narrow else 20)))
         if not tiny:
-            cells.append(escape(_clipped(row.content, max(16, width - (71 if narrow else 96)))))
+            cells.append(escape(_clipped(row.content, max(16, width - (71 if narrow else 103)))))
         table.add_row(*cells)
     return table
 

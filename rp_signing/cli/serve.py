@@ -21,7 +21,7 @@ from ..keyfile import load_keyring
 from ..keys import Keyring
 from .dev import LOOPBACK, Shown, say_where, throw_away_keys
 from .head_timeout import HEAD_SECONDS, HeadTimeout
-from .options import existing_file
+from .options import NamesItsVariable, existing_file
 from .stores import DATABASE, Place, Stores, kept_options
 from .workers import Workers, listen_to_signals
 
@@ -57,6 +57,7 @@ _LOG = logging.getLogger("rp_signing.ingest")
 )
 @click.option(
     "--workers",
+    cls=NamesItsVariable,
     default=1,
     show_default=True,
     envvar="WEB_CONCURRENCY",

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, as_completed
 
-from ..errors import SigningError
+from ..errors import Reason, SigningError
 from ..keys import Secret
 from . import (
     probe_bodies,
@@ -79,8 +79,8 @@ def probe_server(
         An `Outcome` for each probe, in the order of `PROBES`.
 
     Raises:
-        ValueError: the URL is none, or not loopback and not ``own``; api key or secret break a rule of SPEC §8; or
-            ``only`` names a probe that there is not.
+        ValueError: the URL is none, or not loopback and not ``own``; api key or secret break a rule of SPEC §8; the
+            server says that it does not know the api key; or ``only`` names a probe that there is not.
         Unreachable: nothing answers there, or no HTTP.
     """
     try:
@@ -88,6 +88,7 @@ def probe_server(
         if unknown := set(only or ()) - {probe.id for probe in PROBES}:
             raise ValueError(f"there is no probe {', '.join(sorted(unknown))}")
         _greet(url, visit)
+        _introduce(visit)
     except (SigningError, TypeError, ValueError) as error:
         raise error.with_traceback(None) from None
     finally:
@@ -155,3 +156,22 @@ def _greet(url: str, visit: Visit) -> None:
     told = (document_of(reply) or {}).get("server_time")
     if type(told) is int and 10**9 <= told < 10**10:
         visit.sender.clock.learn(told, sent, time.monotonic())
+
+
+def _introduce(visit: Visit) -> None:
+    """Find out whether the server knows the api key, by a signed request that holds no event; a probe judges the rest.
+
+    Raises:
+        ValueError: it says that it does not.
+    """
+    try:
+        with visit.connect() as connection:
+            connection.send(visit.octets(visit.sender.request(b"{}")))
+            told = document_of(connection.reply(visit.patience.first))
+    except (OSError, NoReply):
+        return
+    if told and told.get("code") == Reason.API_KEY_UNKNOWN.value:
+        raise ValueError(
+            f"the server does not know the api key {visit.sender.api_key_id} ({Reason.API_KEY_UNKNOWN.value});"
+            " give one that is in its keys file"
+        )
