@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 from ingested import Endpoint, endpoint, signed, track
 from parties import Clock
-from served import PATIENCE, answer_on, head, wire_to
+from served import answer_on, head, running, wire_to
 
 from rp_signing import canonicalize
 from rp_signing.cli.head_timeout import HEAD_SECONDS
@@ -24,16 +23,8 @@ SHORT = 0.3
 @contextmanager
 def serving_for(app: Ingest, seconds: float) -> Iterator[str]:
     """Serve as `serve` does, with this long for a head; gives the base URL."""
-    with listen("127.0.0.1", 0) as listener:
-        server = Server(app, head_seconds=seconds)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join(PATIENCE)
-            assert not thread.is_alive()
+    with running(Server(app, head_seconds=seconds), listen("127.0.0.1", 0)) as url:
+        yield url
 
 
 @pytest.fixture

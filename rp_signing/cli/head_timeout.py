@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 __all__ = ["HEAD_SECONDS", "HeadTimeout"]
@@ -43,7 +42,8 @@ class HeadTimeout(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Take what came, and see whether a head is still awaited."""
         super().data_received(data)
-        if self.conn.their_state is not h11.IDLE or self.transport.is_closing():
+        answered = getattr(self.cycle, "response_complete", True)  # there is no cycle before the first request
+        if not answered or self.transport.is_closing():
             self._stop()
         elif self._deadline is None:
             self._deadline = self.loop.call_later(self._seconds, self.transport.close)
