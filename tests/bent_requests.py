@@ -174,7 +174,7 @@ def parses_first(app: App) -> App:
 
 
 def dies_soon(app: App) -> App:
-    """After three requests nothing works any more."""
+    """After three requests, two of them to say hello, nothing works any more."""
     count = 0
 
     async def changed(scope: Any, receive: Any, send: Any) -> None:

@@ -31,6 +31,13 @@ def serving(app: Any, http: str = "h11") -> Iterator[str]:
     # asyncio does this for listeners of its own alone; without it each answer waits 40 ms for an acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     server = uvicorn.Server(uvicorn.Config(app, http=http, log_config=None, access_log=False, lifespan="on", ws="none"))
+    with running(server, listener) as url:
+        yield url
+
+
+@contextmanager
+def running(server: uvicorn.Server, listener: socket.socket) -> Iterator[str]:
+    """Run a server in a thread, on what listens already; gives the base URL."""
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 import spec_page
+from ingested import endpoint
+from parties import OTHER, OTHER_API_KEY
 from served import PATIENCE
 from spec_page import API_KEY, SECRET
 
 from rp_signing.conformance.blackbox import PROBES, Unreachable, probe_server
 from rp_signing.conformance.http_talk import target_of
 from rp_signing.conformance.outcome import Outcome, Status
+from rp_signing.keys import api_key_id
 
 IDS = [probe.id for probe in PROBES]
 
@@ -103,6 +108,15 @@ def test_a_server_that_says_nothing_is_given_up() -> None:
 
 
 HELLO = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\n{}"
+
+
+def test_an_api_key_that_the_server_does_not_know_is_said_at_once(tmp_path: Path) -> None:
+    """A stranger's api key ends the run before the first probe, is named by its id, and nothing is stored."""
+    told: list[Outcome] = []
+    with endpoint(tmp_path, clock=time.time) as served:
+        with pytest.raises(ValueError, match=f"does not know the api key {api_key_id(OTHER_API_KEY)}"):
+            probe_server(served.url, OTHER_API_KEY, OTHER, told.append)
+        assert (told, len(served.store)) == ([], 0)
 
 
 def test_a_server_that_dies_is_told_for_every_probe() -> None:

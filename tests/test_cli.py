@@ -119,17 +119,17 @@ def test_an_event_is_signed_by_hand(folder: Path) -> None:
         (("sign", "--api-key", API_KEY, "--secret-file", "keys.json"), b"holds a space"),
         (("sign", "--api-key", API_KEY, "--secret-file", "secret"), b"empty body"),
         (("sign", "--api-key", API_KEY, "--secret-file", "none"), b"does not exist"),
-        (
-            ("sign", "--api-key", API_KEY, "--secret-file", "secret", "--nonce", "short"),
-            b"'--nonce': it must be 22 to 64",
-        ),
-        (("sign", "--api-key", API_KEY, "--secret-file", "secret", "--timestamp", f"{NOW}000"), b"'--timestamp': "),
         (("verify", "--keys", "secret", "--headers", "secret"), b"secret"),
         (("events", "list", "--data", "."), b"events.db"),
         (("events", "list", "--data", "broken"), b"events.db cannot be opened: file is not a database"),
         (("events", "audit", "--keys", "keys.json", "--data", "broken"), b"file is not a database"),
         (("sign", "--event", "--api-key", API_KEY, "--secret-file", "secret"), b"an event is a JSON object"),
         (("nonsense",), b"No such command"),
+        (("sign", "--nonce", "n", "--api-key", API_KEY, "--secret-file", "secret"), b"'--nonce': it must be 22 to 64"),
+        (
+            ("sign", "--timestamp", "1", "--api-key", API_KEY, "--secret-file", "secret"),
+            b"'--timestamp': it must be ten",
+        ),
         (("sign", "--api-key", API_KEY, "--secret-file", "blob"), b"blob: it holds no text"),
         (("sign", "--event", "--nonce", NONCE, "--api-key", API_KEY, "--secret-file", "secret"), b"no nonce"),
         (("doctor", "--url", "http://localhost", "--api-key", API_KEY, "--secret-file", "blob"), b"blob: it holds no"),
@@ -150,6 +150,14 @@ def test_wrong_use_ends_with_2(folder: Path, arguments: tuple[str, ...], said: b
     assert said in done.stderr
     assert SECRET.encode() not in done.stderr
     assert b"Traceback" not in done.stderr
+
+
+def test_wrong_use_under_json_is_no_document(folder: Path) -> None:
+    """With --json a document is an answer: what could not be asked is text on standard error, and exit code 2."""
+    for arguments in (("verify", "--keys", "none"), ("events", "list", "--data", "broken"), ("keygen", "--nonsense")):
+        done = run(*arguments, "--json", cwd=folder)
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert b"Error: " in done.stderr
 
 
 @pytest.mark.parametrize("kind", ["test", "live"])

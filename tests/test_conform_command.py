@@ -195,17 +195,6 @@ def test_a_running_server_is_probed(tmp_path: Path) -> None:
     assert [problem["name"] for problem in found["problems"]] == ["get-405"]
 
 
-def test_a_server_that_does_not_know_the_api_key_is_not_probed(tmp_path: Path) -> None:
-    """A mistyped api key ends with 2 and one line, instead of with a fault for every probe."""
-    (tmp_path / "secret").write_text(SECRET, encoding="utf-8")
-    with endpoint(tmp_path, clock=time.time) as served:
-        options = ("--api-key", "rpx_test_mistyped", "--secret-file", str(tmp_path / "secret"))
-        done = conform("--url", served.url, *options)
-        assert len(served.store) == 0
-    assert (done.exit_code, "does not know this api key" in done.stderr) == (2, True), done.output
-    assert "rpx_test_mistyped" not in done.output
-
-
 @pytest.mark.parametrize(
     ("url", "said"),
     [

@@ -77,6 +77,15 @@ def test_a_memory_store_behind_workers_is_refused(folder: Path) -> None:
     assert "with --workers 3" in told
 
 
+@pytest.mark.parametrize("value", ["0", "two"])
+def test_a_variable_that_is_wrong_is_named(folder: Path, value: str) -> None:
+    """What WEB_CONCURRENCY holds is not blamed on --workers, nor the reverse."""
+    told = refused_to_start(folder, "--data", "data", WEB_CONCURRENCY=value)
+    assert "for the environment variable WEB_CONCURRENCY" in told
+    told = refused_to_start(folder, "--data", "data", "--workers", value, WEB_CONCURRENCY="2")
+    assert ("for '--workers'" in told, "WEB_CONCURRENCY" in told) == (True, False)
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [

@@ -10,13 +10,12 @@ import click
 
 from .. import canonical
 from ..errors import CanonicalizationError, VerificationError
-from ..grammar import NONCE
 from ..keyfile import load_keyring
 from ..signing import Signer, sign_event
 from ..stores.memory import MemoryNonceStore
 from ..verifier import Verified, Verifier
 from .answer import as_json, print_json, read_body, refuse, write_bytes
-from .options import existing_file, keys_option, now_option, secret_in
+from .options import existing_file, keys_option, nonce_option, now_option, secret_in, timestamp_option
 
 
 @click.command(short_help="Write the canonical form of some JSON.")
@@ -34,12 +33,6 @@ def canonicalize(as_json: bool) -> None:
         write_bytes(written)
 
 
-def _a_nonce(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    if value is None or NONCE.matches(value):
-        return value
-    raise click.BadParameter(f"it must be {NONCE.shape}.", param=parameter)
-
-
 @click.command(short_help="Sign a body: print its five headers.")
 @click.option("--api-key", required=True, metavar="K", help="The api key.")
 @click.option(
@@ -49,13 +42,8 @@ def _a_nonce(_: click.Context, parameter: click.Parameter, value: str | None) ->
     metavar="F",
     help="A file that holds the secret; one line end after it is not part of it.",
 )
-@click.option(
-    "--timestamp",
-    type=click.IntRange(10**9, 10**10, max_open=True),
-    metavar="T",
-    help="Unix seconds instead of the clock's.",
-)
-@click.option("--nonce", callback=_a_nonce, metavar="N", help="A nonce instead of a fresh one.")
+@timestamp_option
+@nonce_option
 @click.option("--event", is_flag=True, help="Sign the event itself: print it with its integrity_signature.")
 @as_json
 def sign(api_key: str, secret_file: Path, timestamp: int | None, nonce: str | None, event: bool, as_json: bool) -> None:

@@ -2,22 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
+from .. import grammar
 from ..keyfile import read_secret
 from ..keys import Secret
 
-__all__ = ["existing_file", "keys_option", "now_option", "secret_in", "timeout_option"]
+__all__ = [
+    "NamesItsVariable",
+    "existing_file",
+    "keys_option",
+    "nonce_option",
+    "now_option",
+    "secret_in",
+    "timeout_option",
+    "timestamp_option",
+]
 
 existing_file: click.Path[Path] = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 _HOUR = 3600
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+class NamesItsVariable(click.Option):
+    """An option with an environment variable, which is blamed for its own value."""
+
+    def handle_parse_result(
+        self, ctx: click.Context, opts: Mapping[str, Any], args: list[str]
+    ) -> tuple[Any, list[str]]:
+        """Take the value from where it stands."""
+        try:
+            return super().handle_parse_result(ctx, opts, args)
+        except click.BadParameter as error:
+            if ctx.get_parameter_source(self.name or "") is ParameterSource.ENVIRONMENT:
+                error.param_hint = f"the environment variable {self.envvar}"
+            raise
 
 
 def keys_option(command: _Command) -> _Command:
@@ -55,6 +81,30 @@ def secret_in(path: Path) -> Secret:
         return read_secret(path)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+
+
+def timestamp_option(command: _Command) -> _Command:
+    """Give a command the option ``--timestamp``."""
+    text = "Unix seconds instead of the clock's."
+    return click.option("--timestamp", type=int, callback=_by(grammar.TIMESTAMP), metavar="T", help=text)(command)
+
+
+def nonce_option(command: _Command) -> _Command:
+    """Give a command the option ``--nonce``."""
+    return click.option("--nonce", callback=_by(grammar.NONCE), metavar="N", help="A nonce instead of a fresh one.")(
+        command
+    )
+
+
+def _by(rule: grammar.Rule) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """Refuse a value that the wire would not take, in the option's own name."""
+
+    def judge(_: click.Context, parameter: click.Parameter, value: Any) -> Any:
+        if value is None or rule.matches(str(value)):
+            return value
+        raise click.BadParameter(f"it must be {rule.shape}.", param=parameter)
+
+    return judge
 
 
 def _finite(_: click.Context, parameter: click.Parameter, value: float | None) -> float | None:

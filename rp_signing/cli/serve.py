@@ -20,8 +20,8 @@ from ..ingest.app import Ingest
 from ..keyfile import load_keyring
 from ..keys import Keyring
 from .dev import LOOPBACK, Shown, say_where, throw_away_keys
-from .http import HEAD_SECONDS, HeadDeadline
-from .options import existing_file
+from .head_timeout import HEAD_SECONDS, HeadTimeout
+from .options import NamesItsVariable, existing_file
 from .stores import DATABASE, Place, Stores, kept_options
 from .workers import Workers, listen_to_signals
 
@@ -57,6 +57,7 @@ _LOG = logging.getLogger("rp_signing.ingest")
 )
 @click.option(
     "--workers",
+    cls=NamesItsVariable,
     default=1,
     show_default=True,
     envvar="WEB_CONCURRENCY",
@@ -188,27 +189,21 @@ class Server(uvicorn.Server):
     Args:
         app: the endpoint.
         on_start: is called once it listens: on the sockets that `run` is given, or on a free port of this machine.
-        head_seconds: how long the head of a request may take to arrive.
+        head_seconds: that the head of a request may take to arrive.
     """
 
     def __init__(
         self,
         app: Ingest | Shown,
         on_start: Callable[[], object] = lambda: None,
+        *,
         head_seconds: float = HEAD_SECONDS,
     ) -> None:
         self._on_start = on_start
-        # The access log would tell nothing that ours does not.
+        # h11 keeps a body's trailers out of the headers; the access log would tell nothing that ours does not.
+        talk: Any = partial(HeadTimeout, head_seconds)
         super().__init__(
-            uvicorn.Config(
-                app,
-                port=0,
-                http=partial(HeadDeadline, head_seconds),  # type: ignore[arg-type]  # it is called as a class is
-                ws="none",
-                access_log=False,
-                log_config=None,
-                server_header=False,
-            )
+            uvicorn.Config(app, port=0, http=talk, ws="none", access_log=False, log_config=None, server_header=False)
         )
 
     @property

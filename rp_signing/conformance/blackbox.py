@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, as_completed
-from typing import Any
 
 from ..errors import Reason, SigningError
 from ..keys import Secret
@@ -80,15 +79,16 @@ def probe_server(
         An `Outcome` for each probe, in the order of `PROBES`.
 
     Raises:
-        ValueError: the URL is none, or not loopback and not ``own``; api key or secret break a rule of SPEC §8; or
-            ``only`` names a probe that there is not.
-        Unreachable: nothing answers there, or no HTTP, or it does not know the api key.
+        ValueError: the URL is none, or not loopback and not ``own``; api key or secret break a rule of SPEC §8; the
+            server says that it does not know the api key; or ``only`` names a probe that there is not.
+        Unreachable: nothing answers there, or no HTTP.
     """
     try:
         visit = Visit(target_of(url, own), Sender(api_key, secret), Patience(patience))
         if unknown := set(only or ()) - {probe.id for probe in PROBES}:
             raise ValueError(f"there is no probe {', '.join(sorted(unknown))}")
         _greet(url, visit)
+        _introduce(visit)
     except (SigningError, TypeError, ValueError) as error:
         raise error.with_traceback(None) from None
     finally:
@@ -142,22 +142,36 @@ def _judge(probe: Probe, visit: Visit) -> Outcome:
 
 
 def _greet(url: str, visit: Visit) -> None:
-    """Find out whether a server is there and what its clock says, by a request that it refuses, and if it knows us."""
+    """Find out whether a server is there, and what its clock says, by a request that it refuses."""
     sent = time.monotonic()
-    told = _told(url, visit, Request("POST", "/v1/track", (), b"")).get("server_time")
-    if type(told) is int and 10**9 <= told < 10**10:
-        visit.sender.clock.learn(told, sent, time.monotonic())
-    if _told(url, visit, visit.sender.request()).get("code") == Reason.API_KEY_UNKNOWN.public_code:
-        raise Unreachable(f"the server at {url} does not know this api key; give one that it takes, and its secret")
-
-
-def _told(url: str, visit: Visit, request: Request) -> dict[str, Any]:
+    hello = Request("POST", "/v1/track", (), b"")
     try:
         with visit.connect() as connection:
-            connection.send(visit.octets(request))
+            connection.send(visit.octets(hello))
             reply = connection.reply(visit.patience.first)
     except OSError as error:
         raise Unreachable(f"nothing answers at {url}: {error.strerror or error}") from None
     except NoReply as error:
         raise Unreachable(f"what answers at {url} speaks no HTTP: {error}") from None
-    return document_of(reply) or {}
+    told = (document_of(reply) or {}).get("server_time")
+    if type(told) is int and 10**9 <= told < 10**10:
+        visit.sender.clock.learn(told, sent, time.monotonic())
+
+
+def _introduce(visit: Visit) -> None:
+    """Find out whether the server knows the api key, by a signed request that holds no event; a probe judges the rest.
+
+    Raises:
+        ValueError: it says that it does not.
+    """
+    try:
+        with visit.connect() as connection:
+            connection.send(visit.octets(visit.sender.request(b"{}")))
+            told = document_of(connection.reply(visit.patience.first))
+    except (OSError, NoReply):
+        return
+    if told and told.get("code") == Reason.API_KEY_UNKNOWN.value:
+        raise ValueError(
+            f"the server does not know the api key {visit.sender.api_key_id} ({Reason.API_KEY_UNKNOWN.value});"
+            " give one that is in its keys file"
+        )

@@ -200,7 +200,7 @@ class SQLiteEventStore:
             return dict(self._database.execute(_LAST_VERIFIED).fetchall())
 
     def doctor(self) -> list[str]:
-        """Say what is wrong with the file, a sentence each."""
+        """Say what is wrong with the file, a sentence each; of one opened to read, SQLite hides the settings."""
         with self._reading():
             return findings(self._database, self._now())
 
