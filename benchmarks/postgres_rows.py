@@ -256,7 +256,7 @@ def _sqlite() -> Iterator[Row]:
         yield row_of("SQLite store, claim", samples, "sqlite3: BEGIN IMMEDIATE, INSERT, COMMIT", [], note)
         yield _together(stores[MANY], insert)
         yield _growth("SQLite", stores)
-        yield _size("SQLite", size, "one api key; the write-ahead log beside it grows to about 16 MB")
+        yield _size("SQLite", size, "one api key; the write-ahead log beside it grows to about 4 MB")
         for store in stores.values():
             store.close()
 

@@ -14,10 +14,6 @@ __all__ = ["BUSY_SECONDS", "Database", "Transaction", "open_database"]
 BUSY_SECONDS = 5.0
 """Seconds that a claim waits for another process's write before the store counts as unavailable."""
 
-_LOG_PAGES = 4_000
-"""Pages of 4,096 bytes that the log may hold, 16 MB: what many commits change is then copied once. With 1,000, SQLite's
-own choice, a sixth fewer rows are stored."""
-
 _RETRY_SECONDS = 0.005
 
 
@@ -97,7 +93,6 @@ def open_database(path: str | os.PathLike[str]) -> Database:
     try:
         _switch_to_wal(database)
         database.execute("PRAGMA synchronous = FULL")
-        database.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
         database.opened_at(Path(path).absolute())
     except sqlite3.Error as error:
         database.close()
