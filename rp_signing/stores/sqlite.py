@@ -46,8 +46,8 @@ class SQLiteNonceStore:
     """Remembers nonces in a file that several processes of one machine may share.
 
     What was acknowledged survives the death of a process and, by ``synchronous=FULL``, of the machine. Refuses after a
-    fork: make one store in each process. Refuses when the file, or its ``-wal`` or ``-shm``, has been removed or
-    replaced under it, until it is opened anew. Emptying ``rp_nonce`` by hand is forgetting: empty all three tables, or
+    fork: make one store in each process. Refuses when the file or its ``-shm`` has been removed or replaced under it, or
+    its ``-wal`` removed, until it is opened anew. Emptying ``rp_nonce`` by hand is forgetting: empty all three tables, or
     remove the file.
 
     Args:

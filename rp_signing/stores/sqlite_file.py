@@ -28,7 +28,9 @@ class Database(sqlite3.Connection):
         """
         self.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()  # opens the two beside it, which then stay
         beside = os.path.realpath(path)  # a link is followed
-        self._files = {name: _file_at(name) for name in (str(path), f"{beside}-wal", f"{beside}-shm")}
+        self._files = {name: _file_at(name) for name in (str(path), f"{beside}-shm")}
+        self._log = f"{beside}-wal"
+        self._has_log = os.access(self._log, os.F_OK)
         if self._files[str(path)] is None:
             raise sqlite3.OperationalError("it names no file, and memory is lost with the process and shared with none")
 
@@ -50,6 +52,9 @@ class Database(sqlite3.Connection):
         for name, opened in self._files.items():
             if _file_at(name) != opened:
                 return f"{name} has been removed or replaced since it was opened"
+        # Its times are not asked for: from then on Linux writes a fresh one with each commit, at 50 µs a claim.
+        if self._has_log and not os.access(self._log, os.F_OK):
+            return f"{self._log} has been removed since it was opened"
         return None
 
 
