@@ -46,9 +46,9 @@ class SQLiteNonceStore:
     """Remembers nonces in a file that several processes of one machine may share.
 
     What was acknowledged survives the death of a process and, by ``synchronous=FULL``, of the machine. Refuses after a
-    fork: make one store in each process. Refuses when the file or its ``-shm`` has been removed or replaced under it, or
-    its ``-wal`` removed, until it is opened anew. Emptying ``rp_nonce`` by hand is forgetting: empty all three tables, or
-    remove the file.
+    fork: make one store in each process. Refuses when the file or its ``-shm`` has been removed or replaced under it,
+    or its ``-wal`` removed, until it is opened anew. Emptying ``rp_nonce`` by hand is forgetting: empty all three
+    tables, or remove the file.
 
     Args:
         path: the file; made, and born then, where there is none.
