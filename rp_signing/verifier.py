@@ -66,7 +66,9 @@ class Verifier:
         if not isinstance(keyring, Keyring):
             del keyring  # type: ignore[unreachable]  # plain keys, it may be
             raise TypeError("keyring must be a Keyring; make one with Keyring.of({api_key: [secret]})")
-        if nonces is not None and (isinstance(nonces, type) or not {"claim", "aclaim"} & set(dir(nonces))):
+        if nonces is not None and (
+            isinstance(nonces, type) or not (hasattr(nonces, "claim") or hasattr(nonces, "aclaim"))
+        ):
             raise TypeError(f"nonces must be a nonce store, such as MemoryNonceStore(), not {type_name(nonces)}")
         for name, number in (("past", past), ("future", future), ("max_body", max_body)):
             if type(number) is not int or number < 0:

@@ -39,6 +39,23 @@ def test_a_verifier_without_store_only_checks() -> None:
         asyncio.run(gate.averify(sign(), BODY))
 
 
+class Delegating:
+    """A store behind another object, as tracers and proxies put them."""
+
+    def __init__(self) -> None:
+        self._inner = MemoryNonceStore(born=0)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+def test_a_store_behind_another_object_is_one() -> None:
+    """What a nonce store does decides, not where it is written."""
+    gate = Verifier(Keyring.of(KEYS), nonces=Delegating(), clock=Clock())  # type: ignore[arg-type]
+    assert gate.verify(sign(), BODY)
+    assert reason(gate.verify, sign(), BODY) == Reason.REPLAYED
+
+
 class Asynchronous:
     """A store whose steps are coroutines."""
 
