@@ -141,12 +141,14 @@ def read_headers(headers: Headers) -> SignedFields | UnsignedFields:
 _FIVE = itemgetter(*(name.lower().encode() for name in _OWN))
 _CONTENT_TYPE_NAME, _CONTENT_ENCODING_NAME = CONTENT_TYPE.lower().encode(), CONTENT_ENCODING.lower().encode()
 _JSON = MEDIA_TYPE.encode()
+# Leaves a nonce as it is, and changes whatever is none.
+_NONCES_ONLY = bytes(octet if octet in grammar.KEY_CHARACTERS else ord("A") for octet in range(256))
 
 
 def glance(headers: Headers) -> Five | None:
     """Read the usual case fast: an ASGI server's list, each name once and in lower case, all five of ours there.
 
-    Timestamp and nonce are proved to be in their one spelling. Api key, key id and signature are as received, ASCII:
+    Timestamp and nonce are proved to be in their one spelling. Api key, key id and signature are as received, UTF-8:
     whoever finds one equal to one that is known has proved it, and whoever does not must ask `read_headers`.
 
     Returns:
@@ -162,7 +164,7 @@ def glance(headers: Headers) -> Five | None:
         api_key, key_id, timestamp, nonce, signature = _FIVE(found)
         # Where nothing else is there, no other spelling of our names is, and nothing that is said of the body.
         if names > 5 and (
-            not b"".join([*found]).islower()
+            (together := b"".join([*found])) != together.lower()
             or found.get(_CONTENT_TYPE_NAME, _JSON) != _JSON
             or _CONTENT_ENCODING_NAME in found
         ):
@@ -170,9 +172,9 @@ def glance(headers: Headers) -> Five | None:
         # The rules of both once more, in a third of the time of a regular expression.
         if len(timestamp) != 10 or not timestamp.isdigit() or timestamp < b"1":
             return None
-        if not 22 <= len(nonce) <= 64 or nonce.translate(None, grammar.KEY_CHARACTERS):
+        if not 22 <= len(nonce) <= 64 or nonce.translate(_NONCES_ONLY) != nonce:
             return None
-        return api_key.decode(), key_id.decode(), timestamp.decode(), nonce.decode(), signature.decode("ascii")
+        return api_key.decode(), key_id.decode(), timestamp.decode(), nonce.decode(), signature.decode()
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
 

@@ -27,6 +27,14 @@ def test_a_nonce_is_glanced_at_by_its_rule(nonce: str) -> None:
     assert (glanced is not None) == grammar.NONCE.matches(nonce)
 
 
+@pytest.mark.parametrize("octet", range(256))
+def test_each_octet_of_a_nonce_is_glanced_at_by_its_rule(octet: int) -> None:
+    """A glance takes just the octets that the rule of SPEC §4 takes."""
+    nonce = bytes([octet]).join([b"n" * 11] * 2)
+    glanced = wire.glance(list({**GOOD, b"x-rp-nonce": nonce}.items()))
+    assert (glanced is not None) == grammar.NONCE.matches(nonce.decode("latin-1"))
+
+
 @given(st.text("0123456789", min_size=9, max_size=11) | st.text(DIGITS, min_size=9, max_size=11))
 @example("1795424400")
 @example("0795424400")
