@@ -55,6 +55,16 @@ def failing(database: Database, number: int, error: Exception) -> Write:
     return write
 
 
+def refusing(database: Database, error: Exception) -> Write:
+    """Write nothing, as a claim of a used nonce does, and fail."""
+
+    def write() -> None:
+        database.execute("INSERT OR IGNORE INTO number SELECT n, of FROM number")
+        raise error
+
+    return write
+
+
 def at_once(database: Database, writes: list[Write]) -> tuple[list[Future[Any]], list[str]]:
     """Run these as a group: all wait for the lock before it is given; and every statement that SQLite ran."""
     commits, statements = GroupCommit(database), []
@@ -77,20 +87,29 @@ def test_those_who_wait_share_one_commit(database: Database) -> None:
     assert statements.count("COMMIT") == 1
 
 
-def test_a_writer_alone_needs_no_savepoint(database: Database) -> None:
+def test_a_writer_alone_costs_what_it_did(database: Database) -> None:
     """One writer costs what it cost without any other: one transaction of its own."""
     answers, statements = at_once(database, [adding(database, 1)])
     assert answers[0].result() == 1
     assert [statement.split()[0] for statement in statements] == ["BEGIN", "INSERT", "COMMIT"]
 
 
-def test_a_refusal_undoes_its_own_part_alone(database: Database) -> None:
-    """What a refused writer wrote is gone, and what stood before and after it in the group is there."""
+def test_a_refusal_that_wrote_nothing_shares_the_commit(database: Database) -> None:
+    """A replay among others costs them nothing: one transaction, no savepoint, and its refusal."""
     refusal = VerificationError(Reason.REPLAYED, "seen before")
-    answers, statements = at_once(database, [adding(database, 1), failing(database, 2, refusal), adding(database, 3)])
+    writes = [adding(database, 1), refusing(database, refusal), adding(database, 3)]
+    answers, statements = at_once(database, writes)
     assert [answer.exception() for answer in answers] == [None, refusal, None]
     assert numbers(database) == [1, 3]
-    assert statements.count("COMMIT") == 1
+    assert [statement.split()[0] for statement in statements] == ["BEGIN", "INSERT", "INSERT", "INSERT", "COMMIT"]
+
+
+def test_a_refusal_undoes_its_own_part_alone(database: Database) -> None:
+    """What a refused writer wrote is gone, and what stood before and after it in the group is there, once."""
+    refusal = VerificationError(Reason.REPLAYED, "seen before")
+    answers, _ = at_once(database, [adding(database, 1), failing(database, 2, refusal), adding(database, 3)])
+    assert [answer.exception() for answer in answers] == [None, refusal, None]
+    assert [answers[0].result(), answers[2].result()] == numbers(database) == [1, 3]
 
 
 def test_each_sees_what_those_before_it_wrote(database: Database) -> None:
@@ -130,7 +149,7 @@ def test_nobody_is_answered_before_the_commit(database: Database) -> None:
     """Where the commit fails, it fails for all of the group, the refused one too, and nothing is stored."""
     refusal = VerificationError(Reason.REPLAYED, "seen before")
     dangling = adding(database, 2, of=99)
-    answers, _ = at_once(database, [adding(database, 1), dangling, failing(database, 3, refusal)])
+    answers, _ = at_once(database, [adding(database, 1), dangling, refusing(database, refusal)])
     assert [type(answer.exception()) for answer in answers] == [sqlite3.IntegrityError] * 3
     assert numbers(database) == []
 

@@ -19,8 +19,9 @@ _T = TypeVar("_T")
 class GroupCommit:
     """Runs what writes to a file, in transactions that those share who come while one is being committed.
 
-    Each sees what those before it have written, keeps to a savepoint of its own, and is answered after the commit. What
-    fails otherwise than by a refusal fails alone: the others are run once more without it.
+    Each sees what those before it have written, and is answered after the commit. A refusal that wrote nothing is one
+    of these answers. After every other failure nothing of the group stands, and each is run once more, alone: a
+    savepoint for each would cost more, for SQLite then keeps every page as it was before it.
 
     Args:
         database: the file; nothing else may begin a transaction on it without `lock`.
@@ -92,15 +93,14 @@ class GroupCommit:
         return True
 
     def _within(self, one: _Write) -> Any:
-        """Write in a savepoint; give what came out of it, the refusal if it was one."""
-        self._database.execute("SAVEPOINT one")
+        """Write; give what came of it, a refusal too if it left nothing to undo."""
+        before = self._database.total_changes
         try:
             return one.write()
         except VerificationError as refusal:
-            self._database.execute("ROLLBACK TO one")
+            if self._database.total_changes != before:
+                raise
             return refusal
-        finally:
-            self._database.execute("RELEASE one")
 
 
 class _Write:
