@@ -58,11 +58,14 @@ def verified(event: dict[str, Any], entry: ApiKey, secrets: list[Secret]) -> Rec
     Raises:
         VerificationError: ``event_signature_missing``, ``event_signature_mismatch``.
     """
-    signature = event_signature(event)
     unsigned = event.copy()
-    del unsigned[SIGNATURE_MEMBER]
+    signature = unsigned.pop(SIGNATURE_MEMBER, None)
     covered = canonicalize_parsed(unsigned)
-    key_id = match_event(covered, signature, entry, secrets)
+    try:
+        key_id = match_event(covered, signature, entry, secrets)
+    except (TypeError, VerificationError):
+        event_signature(event)  # refuses what is no signature at all: it is not there, or spelled otherwise
+        raise
     return ReceivedEvent(event["messageId"], event["type"], covered.decode(), signature, key_id)
 
 
