@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -26,6 +27,8 @@ from .stores import DATABASE, Place, Stores, kept_options
 from .workers import Workers, listen_to_signals
 
 _BACKLOG = 2048
+_COLLECT_AFTER = 10_000
+"""Objects made, that may hold others, until circles among them are looked for."""
 _LOG = logging.getLogger("rp_signing.ingest")
 
 
@@ -214,6 +217,10 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: Any = None) -> None:
         """Start to listen, and say so."""
+        # A parsed batch is thousands of objects that refer to each other in no circle. Looking for one among them, and
+        # among all that a server has loaded, takes a twentieth of its time.
+        gc.freeze()
+        gc.set_threshold(_COLLECT_AFTER)
         await super().startup(sockets)
         if self.started:
             _LOG.info("listening on %s", self.url)
