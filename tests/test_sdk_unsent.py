@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 import threading
 from pathlib import Path
@@ -13,12 +14,20 @@ import pytest
 from called import caller
 from certified import certified
 from recorded import VARIABLES
-from scripted import API_KEY, PATIENCE, SECRET, Arrived, answering, receipt, reply
+from scripted import API_KEY, PATIENCE, SECRET, Arrived, Script, answering, raw, receipt, reply
 
 from rp_signing.sdk import AsyncRetainPixel, ClientUnusable, IngestUnavailable, RetainPixel
+from rp_signing.sdk import reply as sdk_reply
 
 EVENT: dict[str, Any] = {"user_id": "u", "event": "E"}
 OK = reply(202, receipt())
+PAGE = (Path(__file__).parents[1] / "docs" / "errors.md").read_text(encoding="utf-8")
+# What an error begins with → what was sent.
+ROWS = {
+    text: row[1]
+    for row in re.findall(r"^\| (.+?) \| (nothing|perhaps all) \|", PAGE, re.M)
+    for text in re.findall("`(.+?)`", row[0])
+}
 
 
 @pytest.fixture(params=[RetainPixel, AsyncRetainPixel])
@@ -107,3 +116,27 @@ def test_a_client_is_closed_on_its_own_event_loop() -> None:
         with asyncio.Runner() as another:
             another.run(closed_by_another(client))
         its_own.run(client.aclose())
+
+
+def test_the_page_names_each_cause_of_nothing_sent() -> None:
+    """The table of docs/errors.md has what the SDK has, and `test_sdk_proxies` and the tests above see it said."""
+    named = {text.rpartition("(")[2] for text, sent in ROWS.items() if sent == "nothing"}
+    assert named == {*sdk_reply._NOTHING_SENT, "CERTIFICATE_VERIFY_FAILED"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "begins"),
+    [
+        (raw(b""), "no answer"),
+        (raw(b"HTTP/1.1 202 OK\r\nContent-Length: 9\r\n\r\n"), "the answer, status …, was cut off"),
+        (reply(202, b"<html>"), "status … without the receipt"),
+        (reply(503, b"<html>"), "… without a problem document"),
+    ],
+    ids=["nothing", "cut", "stranger", "refused"],
+)
+def test_the_page_has_what_an_error_begins_with(call: Any, answer: Script, begins: str) -> None:
+    """Where an answer was none of ours, docs/errors.md says by the error's first words that all may have been sent."""
+    assert ROWS[begins] == "perhaps all"
+    pattern = ".*".join(map(re.escape, begins.split("…")))
+    with answering(answer) as server, pytest.raises(IngestUnavailable, match=f"^{pattern}"):
+        call(server.url)

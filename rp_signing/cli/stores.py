@@ -77,7 +77,7 @@ class Place(NamedTuple):
             raise click.UsageError("--nonces takes redis://…, rediss://…, unix://…, postgresql://… or memory://")
         if scheme == "memory" and workers > 1:
             raise click.UsageError(
-                f"--nonces memory:// is seen by one process alone: with --workers {workers} a replay would be taken"
+                f"--nonces memory:// is seen by one process alone: by {workers} of them a replay would be taken"
                 " once by each. Use redis://… or postgresql://…, or leave --nonces out"
             )
 
