@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from rp_signing import Keyring
-from rp_signing.cli.serve import Server
+from rp_signing.cli.serve import Server, collect_seldom
 from rp_signing.ingest.app import Ingest
 from rp_signing.ingest.sqlite import SQLiteEventStore
 from rp_signing.keys import ApiKey
@@ -19,6 +19,7 @@ def main() -> None:
     store = SQLiteEventStore(sys.argv[1])
     keyring = Keyring(dict(zip((sender.API_KEY, sender.UNSIGNED_API_KEY), entries, strict=True)))
     server = Server(Ingest(keyring, store), on_start=lambda: print(server.url.rpartition(":")[2], flush=True))
+    collect_seldom()
     server.run()
 
 

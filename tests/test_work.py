@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,8 @@ from rp_signing import Keyring, MemoryNonceStore, Verifier, canonicalize, parse,
 from rp_signing.ingest.judge import verified
 from rp_signing.replay import Claim, Window
 from rp_signing.signing import usable_secrets
+
+HERE = Path(__file__).parent
 
 
 def calls(work: Callable[[], Any]) -> Counter[str]:
@@ -141,3 +145,31 @@ def test_a_nonce_takes_little_memory(rate: int) -> None:
     finally:
         tracemalloc.stop()
     assert kept / len(made) <= 130
+
+
+_COLLECTED = """
+import gc
+from corpus import typical_event
+from rp_signing import canonicalize, parse, sign_event
+from rp_signing.cli.serve import collect_seldom
+from rp_signing.events import judge_events
+from rp_signing.ingest.judge import verified
+from rp_signing.keys import ApiKey
+from spec_page import API_KEY, SECRET
+
+made = [sign_event(typical_event(seed), api_key=API_KEY, secret=SECRET) for seed in range(100)]
+body, entry = canonicalize({"batch": made}), ApiKey(API_KEY, [SECRET])
+collect_seldom()
+looks = []
+gc.callbacks.append(lambda phase, _: looks.append(phase))
+events = parse(body)["batch"]
+assert not judge_events("batch", events)
+taken = [verified(event, entry, list(entry.secrets.values())) for event in events]
+print(len(taken), looks)
+"""
+
+
+def test_a_server_takes_a_batch_without_a_look_at_the_heap() -> None:
+    """A batch of 100 events makes two thousand objects that hold others, and Python's collector stays away."""
+    done = subprocess.run([sys.executable, "-c", _COLLECTED], cwd=HERE, capture_output=True, text=True, check=True)
+    assert done.stdout == "100 []\n"
