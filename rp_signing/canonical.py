@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gc
 import re
-from itertools import chain
 from math import copysign
 from typing import Any
 
@@ -61,7 +60,7 @@ def canonicalize(value: Any) -> bytes:
     if floats:
         mended = _with_own_numbers(written, floats)
     if mended and not mended.isascii():
-        mended = _in_utf16_order(mended, parts)
+        mended = _in_utf16_order(mended)
     return mended or write_exactly(value)
 
 
@@ -73,14 +72,9 @@ def canonicalize_parsed(value: Any) -> bytes:
             wrong.
     """
     written = orjson.dumps(value, option=_SORTED)
-    if (
-        _whole(written)
-        or _small(written)
-        or (43 in written and _large(written))
-        or (not written.isascii() and _may_be_sorted_otherwise(written))
-    ):
+    if _whole(written) or _small(written) or (43 in written and _large(written)):
         return canonicalize(value)
-    return written
+    return written if written.isascii() else _in_utf16_order(written) or write_exactly(value)
 
 
 def parse(text: bytes | str, limit: int = DEFAULT_LIMIT) -> Any:
@@ -167,7 +161,7 @@ def _may_go_on(level: list[Any]) -> bool:
     return len(level) < _VERY_WIDE or sum([len(part) for part in level if part.__class__ in _CONTAINERS]) <= _MANY
 
 
-def _in_utf16_order(written: bytes, parts: list[Any]) -> bytes | None:
+def _in_utf16_order(written: bytes) -> bytes | None:
     """Bring names that orjson sorted by code point into the order of UTF-16 code units (SPEC CAN-2).
 
     The two orders differ only where a name with U+E000 to U+FFFF (UTF-8 from 0xEE or 0xEF) stands beside one with a
@@ -178,9 +172,7 @@ def _in_utf16_order(written: bytes, parts: list[Any]) -> bytes | None:
         return written
     if 0xF1 in written or 0xF2 in written or 0xF3 in written or 0xF4 in written:
         return None
-    if 0xF0 not in written:
-        return written
-    if all(map(str.isascii, chain.from_iterable([part for part in parts if part.__class__ is dict]))):
+    if 0xF0 not in written or not (_in_a_name(b"\xef", written) or _in_a_name(b"\xee", written)):
         return written
     moved = written.replace(b"\xee", b"\xf4\x8e").replace(b"\xef", b"\xf4\x8f")
     sorted_again = orjson.dumps(orjson.loads(moved), option=orjson.OPT_SORT_KEYS)
@@ -189,6 +181,18 @@ def _in_utf16_order(written: bytes, parts: list[Any]) -> bytes | None:
     return _MOVED_EF.sub(b"\xef", sorted_again)
 
 
+def _in_a_name(lead: bytes, written: bytes) -> bool:
+    """Tell whether a character of which this is the first byte stands in a member's name."""
+    at = written.find(lead)
+    while at >= 0:
+        end = _REST_OF_STRING.match(written, at).end()  # type: ignore[union-attr]  # each string has an end
+        if written.startswith(b":", end):
+            return True
+        at = written.find(lead, end)
+    return False
+
+
+_REST_OF_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+"')
 # A third of the time that bytes.replace takes for two bytes.
 _MOVED_EE, _MOVED_EF = re.compile(b"\xf4\x8e"), re.compile(b"\xf4\x8f")
 
@@ -216,11 +220,6 @@ def _with_own_numbers(written: bytes, floats: list[float]) -> bytes | None:
 
 # What looks like the end of a number that orjson spells otherwise, in text too.
 _whole, _small, _large = (re.compile(end + rb"(?=[,}\]]|\Z)").search for end in (rb"\.0", rb"e-6", rb"\+(?:1[6-9]|20)"))
-
-
-def _may_be_sorted_otherwise(written: bytes) -> bool:
-    """Tell whether there are characters of both kinds that `_in_utf16_order` is about."""
-    return (0xEF in written or 0xEE in written) and any(lead in written for lead in range(0xF0, 0xF5))
 
 
 def _is_usual(number: float) -> bool:

@@ -120,6 +120,21 @@ def test_the_one_form_of_a_value(value: Any, form: bytes) -> None:
     assert canonicalize(value) == write_exactly(value) == form
 
 
+@pytest.mark.parametrize(
+    "name", ["\uff0b", '\ue000"', '\uff0b\\"', "\uff0b\n\\", 'a\uff0b":', "\uff0b\U0001f6d2"], ids=range(6)
+)
+@pytest.mark.parametrize("other", ["\U0001f6d2", "a\U0001f6d2", '\U0001f6d2"'], ids=range(3))
+def test_names_keep_their_order_whatever_is_escaped_in_them(name: str, other: str) -> None:
+    """A name that sorts otherwise by code point is seen beyond its quotes and backslashes, in text it is left alone."""
+    for value in (
+        {name: 1, other: [name]},
+        {"text": name + '":', other: f'{name}\\":'},
+        [name, other, {other: name}],
+        name,
+    ):
+        assert canonicalize(value) == canonicalize_parsed(value) == write_exactly(value) == second_canonical(value)
+
+
 @pytest.mark.parametrize(("number", "form"), EDGES.items())
 def test_a_double_is_written_as_ecmascript_does(number: float, form: str) -> None:
     """A double has one spelling, alone or inside, negative or not."""

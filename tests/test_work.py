@@ -63,6 +63,13 @@ def test_canonicalize_leaves_the_writing_to_the_engine(event: Callable[[], Any],
     assert not made["write_exactly"]
 
 
+def test_text_outside_the_bmp_is_passed_over_at_once() -> None:
+    """A text of 100,000 characters that a name must not have takes some tens of calls, not one for each."""
+    made = calls(partial(canonicalize, {"\U0001f6d2": ["\uff0c" * 100_000, "\ue000"]}))
+    assert made.total() <= 30, made
+    assert made["dumps"] == 1
+
+
 def test_a_canonical_text_is_parsed_by_the_engine() -> None:
     """One read, one writing to compare with, and no look at each character."""
     made = calls(partial(parse, canonicalize(typical_event())))
