@@ -148,7 +148,8 @@ def test_a_double_is_written_as_ecmascript_does(number: float, form: str) -> Non
 
 def test_what_was_parsed_is_put_in_order_too() -> None:
     """Names that came in another order are sorted, inside too; so where a number or a name needs the careful way."""
-    for more in ("1", "1.0", '"\ue000\U0001f600"', '{"\ue000":1,"\U0001f600":2}'):
+    names = ('{"\ue000":1,"\U0001f600":2}', '{"\ue000":1,"\U00040000":2}')
+    for more in ("1", "1.0", '"\ue000\U0001f600"', *names):
         value = parse(f'{{"b":[{{"z":1,"a":{more}}}],"a":2}}')
         assert canonicalize_parsed(value) == write_exactly(value) != orjson.dumps(value)
 

@@ -46,7 +46,17 @@ def test_a_usual_value_is_written_by_the_engine(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [1.5, "e-7,", "1+1", {"\U0001f600": 1, "\ud7ff": 2}, ["\ufb33"], [2**53 - 1], "2.0.1"]
+    "value",
+    [
+        1.5,
+        "e-7,",
+        "1+1",
+        {"\U0001f600": 1, "\ud7ff": 2},
+        {"\ue000": 1, "\U0001f600": 2},
+        ["\ufb33"],
+        [2**53 - 1],
+        "2.0.1",
+    ],
 )
 def test_what_was_parsed_is_written_without_a_proof(value: Any, monkeypatch: Any) -> None:
     """Nobody looks at the types of what `parse` gave, unless there is what looks like a number in another spelling."""
@@ -54,9 +64,9 @@ def test_what_was_parsed_is_written_without_a_proof(value: Any, monkeypatch: Any
     canonicalize_parsed(value)
 
 
-@pytest.mark.parametrize("value", [1.0, [-0.0], 1e16, 1e20, 1e-6, [1.5e-6], "a.0,", "e-6]", {"\ue000": "\U0001f600"}])
+@pytest.mark.parametrize("value", [1.0, [-0.0], 1e16, 1e20, 1e-6, [1.5e-6], "a.0,", "e-6]"])
 def test_what_was_parsed_is_written_with_care_where_it_may_be_otherwise(value: Any, monkeypatch: Any) -> None:
-    """Whole floats, exponents, minus zero, names in two orders, and texts that look like them."""
+    """Whole floats, exponents, minus zero, and texts that look like them."""
     monkeypatch.setattr(canonical, "canonicalize", slow)
     with pytest.raises(AssertionError, match="the slow path"):
         canonicalize_parsed(value)
