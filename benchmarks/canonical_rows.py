@@ -12,7 +12,7 @@ import orjson
 import rfc8785
 from corpus import astral_event, float_event, typical_event
 
-from rp_signing import canonicalize
+from rp_signing import canonical, canonicalize
 
 from .measure import Call, Comparison, Goal, Row, Samples, Work
 
@@ -36,8 +36,19 @@ def comparisons() -> Iterator[Comparison]:
             "jcs": partial(jcs.canonicalize, event),
             "json, not RFC 8785": partial(json.dumps, event, sort_keys=True),
         }
+        if make is not float_event:
+            works["the engine's steps alone"] = partial(_steps_alone, event)
         note = f"{len(canonicalize(event))} bytes; orjson's is not RFC 8785"
         yield Comparison(work, works, "orjson, OPT_SORT_KEYS", partial(_goals, most, faster), note)
+
+
+def _steps_alone(event: Any) -> None:
+    """Prove the types and write; outside the BMP move, read, write, move back. No guard, and nothing that decides."""
+    canonical._NO_FLOATS.issuperset(map(type, canonical._parts_of(event)))
+    written = orjson.dumps(event, option=canonical._OPTIONS)
+    if not written.isascii():
+        moved = orjson.loads(written.replace(b"\xef", b"\xf4\x8f"))
+        canonical._MOVED_EF.sub(b"\xef", orjson.dumps(moved, option=orjson.OPT_SORT_KEYS))
 
 
 def _goals(most: float, faster: float, samples: Samples) -> list[Goal]:

@@ -127,12 +127,19 @@ def _batch() -> Comparison:
 
     assert take() == judge_too() == 100
     mac = floor_of(bytes(len(body) // 100))
+
+    def steps_alone() -> None:
+        verifier.check(headers, body)
+        parse(body)
+        for _ in range(100):
+            mac()
+
     works = {
         "ours": take,
         "floor": partial(orjson.loads, body),
         "rfc8785 + hmac": take_elsewhere,
         "the rules of events too": judge_too,
-        "101 digests and MACs alone": lambda: ([mac() for _ in range(100)], sha256(body).digest()),
+        "check, parse, 100 digests and MACs alone": steps_alone,
     }
     note = f"{len(body):,} bytes"
     return Comparison("batch of 100 events", works, "orjson.loads", at_most(2.5, "orjson.loads"), note, 5.0)
