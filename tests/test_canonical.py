@@ -129,6 +129,7 @@ def test_names_keep_their_order_whatever_is_escaped_in_them(name: str, other: st
     for value in (
         {name: 1, other: [name]},
         {"text": name + '":', other: f'{name}\\":'},
+        {"a": name, name: name, other: name},
         [name, other, {other: name}],
         name,
     ):

@@ -100,3 +100,13 @@ def test_an_asgi_server_s_headers_are_read_at_once(more: list[tuple[bytes, bytes
     signed = [(name.lower().encode(), value.encode()) for name, value in signer(Clock()).sign(BODY).items()]
     claim = Verifier(Keyring.of(KEYS), nonces=None).check(signed + more, BODY, NOW)
     assert claim.timestamp == NOW
+
+
+def test_names_are_sorted_again_where_a_name_asks_for_it_and_no_text(monkeypatch: Any) -> None:
+    """Text outside the BMP, before and behind such a name too, costs no second sorting."""
+    monkeypatch.setattr(canonical, "_MOVED_EF", None)
+    text = ["\ue000", "\uffff"]
+    for value in ({"\U0001f600": text}, {"a": text, "b": ["\U0001f600"]}, {"\U0001f600": text, "\ud7ff": text}):
+        assert canonicalize(value) == canonicalize_parsed(value) == canonical.write_exactly(value)
+    with pytest.raises(AttributeError, match="sub"):
+        canonicalize({"a": text, "\uff00": 1, "\U0001f600": text})
