@@ -22,6 +22,7 @@ _FORKED = "this process was forked from the one that holds the nonces; several p
 # 60 bits are what an int holds in 32 bytes. `hash` of a str is SipHash under a key of this process: among a million
 # nonces in one second, a false "replayed" has the odds 1 : 10^12, and only against the sender's own requests.
 _HASH_BITS = (1 << 60) - 1
+_NONE: dict[str, set[int]] = {}
 
 
 class _Token:
@@ -74,9 +75,10 @@ class MemoryNonceStore:
         with self._lock:
             now = claim.judge_again(clock)
             self._forget(claim, now)
-            claim.window.judge_memory(claim.timestamp, self._forgotten_through, now)
-            claim.window.judge_birth(claim.timestamp, self._born, now)
-            if nonce in self._buckets.get(claim.timestamp, {}).get(claim.api_key_id, ()):
+            window, second = claim.window, claim.timestamp
+            window.judge_memory(second, self._forgotten_through, now)
+            window.judge_birth(second, self._born, now)
+            if nonce in self._buckets.get(second, _NONE).get(claim.api_key_id, ()):
                 raise VerificationError(Reason.REPLAYED, "this nonce was used before: an earlier copy arrived")
             self._refuse_if_full(claim, now)
             self._remember(claim, nonce)
@@ -90,7 +92,7 @@ class MemoryNonceStore:
             if token.claim != claim:
                 return
             token.claim = None
-            nonces = self._buckets.get(claim.timestamp, {}).get(claim.api_key_id, set())
+            nonces = self._buckets.get(claim.timestamp, _NONE).get(claim.api_key_id, set())
             nonce = hash(claim.nonce) & _HASH_BITS
             if nonce in nonces:
                 nonces.remove(nonce)
@@ -125,12 +127,16 @@ class MemoryNonceStore:
         self.release(claim, token)
 
     def _remember(self, claim: Claim, nonce: int) -> None:
-        bucket = self._buckets.get(claim.timestamp)
+        second, api_key_id = claim.timestamp, claim.api_key_id
+        bucket = self._buckets.get(second)
         if bucket is None:
-            bucket = self._buckets[claim.timestamp] = {}
-            heappush(self._seconds, claim.timestamp)
-        bucket.setdefault(claim.api_key_id, set()).add(nonce)
-        self._held[claim.api_key_id] = self._held.get(claim.api_key_id, 0) + 1
+            bucket = self._buckets[second] = {}
+            heappush(self._seconds, second)
+        nonces = bucket.get(api_key_id)
+        if nonces is None:
+            nonces = bucket[api_key_id] = set()
+        nonces.add(nonce)
+        self._held[api_key_id] = self._held.get(api_key_id, 0) + 1
         self._size += 1
 
     def _forget(self, claim: Claim, now: int) -> None:
