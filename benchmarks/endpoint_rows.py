@@ -156,15 +156,24 @@ def _batches(connections: list[socket.socket], folder: Path) -> Row:
     )
 
 
-def rows() -> Iterator[Row]:
-    """Measure the rows of this file."""
-    build = ROOT / "build"
-    build.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=build) as name, _serving(Path(name) / "events.db") as port:
+@contextmanager
+def _connected(file: Path) -> Iterator[list[socket.socket]]:
+    """Serve with a new file, and keep connections to the server."""
+    with _serving(file) as port:
         connections = [socket.create_connection(("127.0.0.1", port), timeout=30) for _ in range(_CLIENTS)]
         for connection in connections:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        yield _singles(connections)
-        yield _batches(connections, Path(name))
+        yield connections
         for connection in connections:
             connection.close()
+
+
+def rows() -> Iterator[Row]:
+    """Measure the rows of this file; each begins with an empty store, as what it is compared with does."""
+    build = ROOT / "build"
+    build.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=build) as name:
+        with _connected(Path(name) / "singles.db") as connections:
+            yield _singles(connections)
+        with _connected(Path(name) / "batches.db") as connections:
+            yield _batches(connections, Path(name))
